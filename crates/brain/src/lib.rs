@@ -1,0 +1,1 @@
+//! Every decision of a group, as a deterministic state machine. Pure.

@@ -1,0 +1,1 @@
+//! One connection to one engine, with a deadline on every call.

@@ -1,0 +1,1 @@
+//! The engine module that ends an engine past its deadline, embedded.

@@ -1,0 +1,1 @@
+//! A group on one machine: processes, ports, a directory.

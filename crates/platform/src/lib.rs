@@ -1,0 +1,1 @@
+//! What a place to run must offer: record, roster, route.

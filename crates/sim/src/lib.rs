@@ -1,0 +1,1 @@
+//! The world a group lives in, simulated from a seed. Pure.

@@ -1,0 +1,1 @@
+//! House rules live in this crate's tests; the library itself is empty.
