@@ -1,0 +1,64 @@
+//! What a member must still know after a crash: the agent's state file (failover.md 2.1).
+
+use engine::Offset;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{Epoch, MemberId};
+use crate::message::Beginning;
+use crate::record::Electorate;
+use crate::stamp::Stamp;
+use crate::time::{Span, Tick};
+
+/// The persisted part of an election. Written whole, before anything that depends on it leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Memory {
+    /// The random id of this disk's state; the edge draws it when there is no file.
+    pub state_id: String,
+    /// The boot id of the agent that wrote this.
+    pub boot: String,
+    /// The highest promise given.
+    pub promised: Option<(Epoch, MemberId)>,
+    /// The highest epoch led.
+    pub led: Epoch,
+    /// The highest epoch followed (acknowledged).
+    pub followed: Epoch,
+    /// How fresh the data are.
+    pub stamp: Stamp,
+    /// No engine stop since that could have lost an acknowledged tail.
+    pub exact: bool,
+    /// The data epoch in which the engine was last allowed to attach, since its admission. On disk
+    /// *before* the engine attaches (protocol-traces D8).
+    pub attached_in: Option<Epoch>,
+    /// The electorate last seen, with its record's epoch.
+    pub electorate: Option<(Epoch, Electorate)>,
+    /// The largest T_p acknowledged.
+    pub peer_max: Span,
+    /// The beginnings of the last lines of data, newest first, at most [`Memory::HISTORY_MAX`].
+    pub history: Vec<Beginning>,
+    /// The engine was stopped cleanly and its data saved.
+    pub clean: bool,
+    /// The dataset was being replaced when this was written.
+    pub syncing: bool,
+    /// Where the last lead ended, for finding divergence.
+    pub led_until: Option<(Epoch, Offset)>,
+    /// Ticks of this member's deaths as primary by its own fault, newest last.
+    pub deaths: Vec<Tick>,
+}
+
+impl Memory {
+    /// How many beginnings are kept.
+    pub const HISTORY_MAX: usize = 8;
+
+    /// The highest epoch that this disk has ever known.
+    pub fn epoch_max(&self) -> Epoch {
+        let promised = self.promised.as_ref().map_or(Epoch(0), |(e, _)| *e);
+        let seen = self.electorate.as_ref().map_or(Epoch(0), |(e, _)| *e);
+        promised.max(self.led).max(self.followed).max(self.stamp.epoch).max(seen)
+    }
+
+    /// Whether this disk has never known an epoch nor held data (failover.md 2.11, bootstrap).
+    pub fn is_virgin(&self) -> bool {
+        self.epoch_max() == Epoch(0) && !self.stamp.complete && self.stamp.offset == Offset(0)
+    }
+}

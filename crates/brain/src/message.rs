@@ -1,0 +1,220 @@
+//! What agents say to each other (failover.md 2.6). The edge adds the group's authentication.
+
+use engine::{Offset, Replid};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{Epoch, Incarnation, MemberName};
+use crate::record::{Electorate, Lineage, Record, Version};
+use crate::stamp::Stamp;
+use crate::time::Span;
+
+/// One message from agent to agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Message {
+    /// The primary asks to be acknowledged.
+    Heartbeat(Box<Heartbeat>),
+    /// A member's answer.
+    Ack(Ack),
+    /// A holder without authority: it has demoted itself, and is neither acked nor counted as seen.
+    Fenced {
+        /// The epoch that it holds.
+        epoch: Epoch,
+    },
+    /// Tell me how you stand; with `until`, as soon as your data reach that offset (or say so when
+    /// `within` is over).
+    StampAsk {
+        /// Tells answers apart.
+        ask: u64,
+        /// Wait for this offset before answering.
+        until: Option<Offset>,
+        /// How long to wait for it.
+        within: Span,
+    },
+    /// How I stand: the answer to [`Message::StampAsk`] (`ask` repeated), or gossip (`ask` 0).
+    Standing {
+        /// Which question, 0 for none.
+        ask: u64,
+        /// The facts.
+        report: Box<Standing>,
+    },
+    /// Would you promise? Changes nothing (failover.md 2.4, pre-vote).
+    PreVoteAsk(Candidacy),
+    /// The answer.
+    PreVote {
+        /// Which candidacy.
+        epoch: Epoch,
+        /// `None`: yes.
+        denied: Option<Denial>,
+    },
+    /// Promise me.
+    PromiseAsk(Candidacy),
+    /// The answer.
+    Promise(Box<Promise>),
+    /// The record as I have just written it: spares the reader its watch, proves nothing.
+    Written {
+        /// Its version.
+        version: Version,
+        /// The record.
+        record: Box<Record>,
+    },
+    /// I am leaving: take me out of the electorate now.
+    Goodbye,
+    /// I am another replica that lets you sync from me (failover.md 2.4, grow), or no longer.
+    Served {
+        /// Who is served.
+        by: MemberName,
+    },
+}
+
+/// From the primary, every H.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heartbeat {
+    /// Who leads.
+    pub holder: Incarnation,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Who may succeed; a member has this on disk before it acks.
+    pub electorate: Electorate,
+    /// Counts heartbeats of this incarnation.
+    pub seq: u64,
+    /// Where the data of this epoch began.
+    pub lineage: Lineage,
+    /// The beginnings of the last lines, newest first, at most 8: to find where one's own data parted.
+    pub history: Vec<Beginning>,
+    /// The primary's stream now; empty while it is not promoted yet.
+    pub replid: Replid,
+    /// The primary's offset when this was sent.
+    pub offset: Offset,
+    /// T_p of the primary.
+    pub peer: Span,
+    /// W of the primary.
+    pub lease: Span,
+    /// What the receiver is to do with its engine.
+    pub attach: Attach,
+}
+
+/// What the primary lets a member's engine do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Attach {
+    /// Replicate from me: your user is on.
+    Primary,
+    /// Sync from this replica first; you are admitted after that.
+    Via(MemberName),
+    /// Stay at the dead end: the door is shut.
+    Wait,
+}
+
+/// A member's answer to a heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ack {
+    /// The heartbeat's epoch.
+    pub epoch: Epoch,
+    /// The heartbeat's electorate.
+    pub version: u64,
+    /// The heartbeat's number: the ack extends the holder's time from *its* sending.
+    pub seq: u64,
+    /// `None`: acknowledged. Else the epoch that stands in the way.
+    pub nack: Option<Epoch>,
+    /// How the member stands.
+    pub report: Box<Standing>,
+}
+
+/// How a member stands: all that others judge it by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// Who, and in which run.
+    pub who: Incarnation,
+    /// Its data.
+    pub stamp: Stamp,
+    /// No engine stop since that could have lost an acknowledged tail (failover.md 2.4).
+    pub exact: bool,
+    /// The data epoch in which its engine was last attached since its admission, if any.
+    pub attached_in: Option<Epoch>,
+    /// The highest epoch it knows: promised, followed, led or read.
+    pub epoch: Epoch,
+    /// Whether a member of this name ever held data or knew an epoch on this disk.
+    pub virgin: bool,
+    /// It had data once and has none now, or its disk is new.
+    pub lost: bool,
+    /// The engine runs and has loaded.
+    pub ready: bool,
+    /// The engine's link to whom it follows is up.
+    pub link_up: bool,
+    /// It has been told to stop.
+    pub stopping: bool,
+    /// Crash loop: last choice (failover.md 2.12).
+    pub quarantined: bool,
+    /// Could take a primary's load: disk and memory headroom.
+    pub roomy: bool,
+}
+
+/// A request to lead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidacy {
+    /// e′: the epoch asked for.
+    pub epoch: Epoch,
+    /// Who asks.
+    pub candidate: Incarnation,
+    /// The record's epoch that this is for.
+    pub for_epoch: Epoch,
+    /// The electorate's version that this is for (protocol-traces D10).
+    pub for_version: u64,
+    /// The candidate's stamp.
+    pub stamp: Stamp,
+}
+
+/// A member's word on a candidacy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Promise {
+    /// e′.
+    pub epoch: Epoch,
+    /// As asked.
+    pub for_epoch: Epoch,
+    /// As asked.
+    pub for_version: u64,
+    /// `None`: promised, and on disk.
+    pub denied: Option<Denial>,
+    /// How the member stands, taken after its engine was detached.
+    pub report: Box<Standing>,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Denial {
+    /// Promised, followed or led an epoch at least as high.
+    Epoch(Epoch),
+    /// Knows a newer electorate.
+    Electorate(u64),
+    /// Holds fresher data.
+    Fresher(Stamp),
+    /// Saw the primary or the record move too recently.
+    TooEarly,
+    /// Not in the electorate that was named.
+    NoSeat,
+    /// The engine could not be detached (or another promise is under way).
+    Busy,
+}
+
+/// The beginning of one line of data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Beginning {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its stream.
+    pub replid: Replid,
+    /// Where it began, on its own line.
+    pub start: Offset,
+    /// The same point on the parent's line.
+    pub parent_start: Offset,
+    /// The parent's epoch.
+    pub parent_epoch: Epoch,
+}

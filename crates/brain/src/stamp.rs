@@ -1,0 +1,52 @@
+//! The freshness of a copy: what is compared instead of a raw offset (failover.md 2.8).
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use engine::{Offset, Replid};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Epoch;
+
+/// How fresh a member's data are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The epoch of the line of data that has been reached (failover.md 2.4: from the line's start
+    /// offset on, not from link-up).
+    pub epoch: Epoch,
+    /// The stream that `offset` counts on.
+    pub replid: Replid,
+    /// How far.
+    pub offset: Offset,
+    /// How far the disk has it for certain; what an unclean stop leaves.
+    pub durable: Offset,
+    /// Whether the dataset is whole: false from the start of a full sync until it is loaded, and for
+    /// an empty newcomer.
+    pub complete: bool,
+}
+
+impl Stamp {
+    /// Higher is fresher: complete before incomplete, then the epoch, then the offset. Within one
+    /// epoch there is one line of offsets, so they compare (failover.md 2.1, one engine process one
+    /// epoch).
+    pub fn rank(&self) -> (bool, Epoch, Offset) {
+        (self.complete, self.epoch, self.offset)
+    }
+
+    /// Compares two copies by freshness alone.
+    pub fn compare(&self, other: &Stamp) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+
+    /// Whether this copy is strictly fresher than `other`.
+    pub fn is_above(&self, other: &Stamp) -> bool {
+        self.compare(other) == Ordering::Greater
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = if self.complete { "complete" } else { "incomplete" };
+        write!(f, "epoch {} offset {} {whole}", self.epoch, self.offset)
+    }
+}

@@ -1,0 +1,75 @@
+//! The group as one agent is configured for it: who it is, and the numbers that the rules need.
+
+use crate::identity::MemberName;
+use crate::time::Span;
+use crate::timing::Timing;
+
+/// Everything fixed that an election works with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// This member's name.
+    pub me: MemberName,
+    /// This member's pod UID, or the id of its directory.
+    pub pod: String,
+    /// Drawn at this start of the agent.
+    pub boot: String,
+    /// Every member's name, this one's included.
+    pub members: Vec<MemberName>,
+    /// The profile's times.
+    pub timing: Timing,
+    /// What a write is worth.
+    pub durability: Durability,
+    /// Whose acks hold authority.
+    pub failsafe: Failsafe,
+    /// How long a recovery election waits for everybody (failover.md 2.11).
+    pub recovery_timeout: Span,
+    /// Takeovers an hour at the most (failover.md 2.3 L2).
+    pub budget_per_hour: u32,
+    /// Whether the engine carries the gate (failover.md 2.7 G2).
+    pub gate: bool,
+    /// Whether the data outlive the engine.
+    pub persistent: bool,
+    /// Whether an unclean stop loses nothing (`appendfsync always`).
+    pub fsync_always: bool,
+}
+
+impl Settings {
+    /// The other members.
+    pub fn others(&self) -> impl Iterator<Item = &MemberName> {
+        self.members.iter().filter(|m| **m != self.me)
+    }
+}
+
+/// The durability modes of failover.md 2.8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// k = 0, no write guard, availability first.
+    Cache,
+    /// k = 1 for clients that WAIT; the write guard asks for one replica when there are any.
+    Balanced,
+    /// k copies or no write.
+    Strict {
+        /// k.
+        copies: u32,
+    },
+}
+
+impl Durability {
+    /// k.
+    pub fn copies(self) -> u32 {
+        match self {
+            Durability::Cache => 0,
+            Durability::Balanced => 1,
+            Durability::Strict { copies } => copies,
+        }
+    }
+}
+
+/// Whose acks hold a primary's authority (failover.md 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failsafe {
+    /// a and p by majorities.
+    Majority,
+    /// All must ack to hold; one may take over.
+    All,
+}
