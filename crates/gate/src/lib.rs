@@ -20,6 +20,9 @@
 //! The module needs Linux and redis ≥ 7.0 or valkey; elsewhere [`module_bytes`] is `None` and the
 //! level of fencing is the process alone.
 
+#[cfg(all(test, gate_embedded))]
+mod elf;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -171,6 +174,16 @@ mod tests {
     fn the_module_exits_with_the_published_code() {
         let source = include_str!("module.rs");
         assert!(source.contains(&format!("const EXIT_CODE: c_int = {EXIT_CODE};")));
+    }
+
+    #[cfg(gate_embedded)]
+    #[test]
+    fn the_module_needs_no_library_and_six_symbols_of_any_libc() {
+        let module = module_bytes().expect("embedded");
+        assert_eq!(elf::needed_libraries(module), Some(0));
+        let expected = ["_exit", "clock_gettime", "close", "mmap", "open", "read"];
+        assert_eq!(elf::undefined_symbols(module), expected);
+        assert!(module.len() < 16_384, "{} bytes", module.len());
     }
 
     #[test]
