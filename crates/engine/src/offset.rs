@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes of a replication stream, counted from its beginning. Two offsets compare only within one
 /// [`Replid`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Offset(pub u64);
 
