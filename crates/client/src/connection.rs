@@ -38,7 +38,9 @@ impl Command {
             self.0.iter().filter_map(|word| std::str::from_utf8(word).ok()).collect();
         match self.name().as_str() {
             "AUTH" | "HELLO" => words[1..].to_vec(),
-            "ACL" => words.iter().filter_map(|word| word.strip_prefix(['>', '<', '#'])).collect(),
+            "ACL" => {
+                words.iter().filter_map(|word| word.strip_prefix(['>', '<', '#', '!'])).collect()
+            }
             "CONFIG" => words
                 .windows(2)
                 .filter(|pair| {
@@ -244,8 +246,10 @@ impl Connection {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (endpoint, dead) = (&self.endpoint, self.is_dead());
-        f.debug_struct("Connection").field("endpoint", endpoint).field("dead", &dead).finish()
+        f.debug_struct("Connection")
+            .field("endpoint", &self.endpoint)
+            .field("dead", &self.is_dead())
+            .finish_non_exhaustive()
     }
 }
 

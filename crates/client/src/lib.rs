@@ -14,6 +14,6 @@ mod socket;
 mod value;
 
 pub use connection::{Command, Connection};
-pub use endpoint::{Credentials, Endpoint, Secret};
+pub use endpoint::{BadEndpoint, Credentials, Endpoint, Secret};
 pub use error::{ClientError, Refused};
 pub use value::Value;

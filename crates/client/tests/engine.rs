@@ -83,13 +83,9 @@ impl Drop for Engine {
 
 /// Everything that a person or a log could see of an error.
 fn everything(error: &ClientError) -> String {
-    let mut shown = format!("{error} {error:?}");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        shown += &format!(" / {inner} {inner:?}");
-        cause = inner.source();
-    }
-    shown
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes = causes.map(|cause| format!("{cause} {cause:?}"));
+    causes.fold(format!("{error} {error:?}"), |shown, cause| shown + " / " + &cause)
 }
 
 #[tokio::test]
