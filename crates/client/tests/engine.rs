@@ -83,7 +83,7 @@ impl Drop for Engine {
 
 /// Everything that a person or a log could see of an error.
 fn everything(error: &ClientError) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let causes = causes.map(|cause| format!("{cause} {cause:?}"));
     causes.fold(format!("{error} {error:?}"), |shown, cause| shown + " / " + &cause)
 }
