@@ -1,1 +1,11 @@
 //! A group on one machine: processes, ports, a directory.
+
+pub mod file;
+pub mod front;
+pub mod home;
+pub mod http;
+pub mod links;
+pub mod platform;
+pub mod process;
+pub mod relay;
+pub mod store;

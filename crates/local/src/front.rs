@@ -1,0 +1,252 @@
+//! The two stable addresses of a group: one that always leads to the primary, one to a fresh replica.
+//!
+//! Both follow the route in the store (failover.md 2.13) and keep the last one while the store is
+//! away. When the route moves, connections to the old member are closed at once: their clients
+//! reconnect and meet the new one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use brain::{MemberName, Route};
+use hyper::{Method, StatusCode};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::http::{Caller, HttpError};
+use crate::links::{Board, Party, Plane};
+use crate::relay::{self, Way};
+use crate::store::{Object, Stored, Version};
+
+#[cfg(test)]
+mod tests;
+
+/// How long a new connection waits for a member that takes it. Longer than a failover of the
+/// default profile (6.5 s), so that a client which reconnects meanwhile needs no second attempt.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long one attempt to reach a member of this machine may take.
+const DIAL: Duration = Duration::from_secs(1);
+
+/// Pause between two attempts to reach a member whose port is closed: it is being started.
+const REDIAL: Duration = Duration::from_millis(10);
+
+/// How long one long-poll lasts in the store.
+const POLL: Duration = Duration::from_secs(10);
+
+/// How much longer the answer of a long-poll may take than the poll.
+const POLL_GRACE: Duration = Duration::from_secs(3);
+
+/// Pause after a failed poll: a store that was killed is back in some milliseconds.
+const POLL_AGAIN: Duration = Duration::from_millis(50);
+
+/// Which members an address leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The primary.
+    Write,
+    /// A fresh replica, in turns; the primary when there is none.
+    Read,
+}
+
+/// What the front of a group is made of.
+#[derive(Debug)]
+pub struct Front {
+    /// The port that always leads to the primary.
+    pub write_port: u16,
+    /// The port that leads to a fresh replica.
+    pub read_port: u16,
+    /// The engines' own ports.
+    pub engines: BTreeMap<MemberName, u16>,
+    /// How to reach the store.
+    pub store: Caller,
+    /// The valves between clients and members.
+    pub board: Board,
+}
+
+/// Why the front could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum FrontError {
+    /// A port is in use.
+    #[error("cannot listen on port {port} for the {address:?} address")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// What it would be.
+        address: Address,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+}
+
+/// Serves both addresses until dropped.
+pub async fn run(front: Front) -> Result<(), FrontError> {
+    let Front { write_port, read_port, engines, store, board } = front;
+    let bind = async |port, address| {
+        relay::listen(port).await.map_err(|source| FrontError::Listen { port, address, source })
+    };
+    let write = bind(write_port, Address::Write).await?;
+    let read = bind(read_port, Address::Read).await?;
+    let (sender, route) = watch::channel(None);
+    let door = Arc::new(Door { engines, board, route, turn: AtomicUsize::new(0) });
+    let serve = |address| {
+        let door = Arc::clone(&door);
+        move |client| Arc::clone(&door).serve(client, address)
+    };
+    tokio::join!(
+        follow(store, sender),
+        relay::accept_all(write, serve(Address::Write)),
+        relay::accept_all(read, serve(Address::Read)),
+    );
+    Ok(())
+}
+
+/// Keeps the newest route that the store gave; never takes one away.
+async fn follow(store: Caller, sender: watch::Sender<Option<Route>>) {
+    let mut after = Version(0);
+    loop {
+        match poll(&store, after).await {
+            Ok(Some(stored)) => {
+                after = stored.version;
+                if let Some(document) = stored.document {
+                    take(document, &sender);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(%error, "the store gives no route");
+                tokio::time::sleep(POLL_AGAIN).await;
+            }
+        }
+    }
+}
+
+fn take(document: serde_json::Value, sender: &watch::Sender<Option<Route>>) {
+    match serde_json::from_value::<Route>(document) {
+        Ok(route) => {
+            tracing::info!(epoch = %route.epoch, primary = %route.primary, "route");
+            sender.send_replace(Some(route));
+        }
+        Err(error) => tracing::error!(%error, "the store holds a route that cannot be read"),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PollError {
+    #[error(transparent)]
+    Call(#[from] HttpError),
+    #[error("the store answered {0}")]
+    Status(StatusCode),
+    #[error("the store's answer cannot be read")]
+    Body(#[from] serde_json::Error),
+}
+
+async fn poll(store: &Caller, after: Version) -> Result<Option<Stored>, PollError> {
+    let path =
+        format!("/v1/objects/{}?after={after}&timeout_ms={}", Object::Route, POLL.as_millis());
+    let answer = store.call(Method::GET, &path, None, POLL + POLL_GRACE).await?;
+    match answer.status {
+        StatusCode::OK => Ok(Some(serde_json::from_slice(&answer.body)?)),
+        StatusCode::NOT_MODIFIED => Ok(None),
+        StatusCode::NOT_FOUND => {
+            #[derive(serde::Deserialize)]
+            struct Gone {
+                version: Version,
+            }
+            let gone: Gone = serde_json::from_slice(&answer.body)?;
+            Ok(Some(Stored { version: gone.version, document: None }))
+        }
+        status => Err(PollError::Status(status)),
+    }
+}
+
+struct Door {
+    engines: BTreeMap<MemberName, u16>,
+    board: Board,
+    route: watch::Receiver<Option<Route>>,
+    turn: AtomicUsize,
+}
+
+impl Door {
+    async fn serve(self: Arc<Self>, mut client: TcpStream, address: Address) {
+        let mut route = self.route.clone();
+        let reach = self.reach(&mut route, address);
+        let Ok((member, mut engine)) = tokio::time::timeout(PATIENCE, reach).await else {
+            tracing::debug!(?address, "no member took a connection in time");
+            return;
+        };
+        let mut way = self.way(&member);
+        tokio::select! {
+            biased;
+            // Dropping both connections closes both sides at once.
+            _ = route.wait_for(|route| !self.leads_to(route.as_ref(), address, &member)) => {}
+            () = relay::exchange(&mut client, &mut engine, &[], &mut way) => {}
+        }
+    }
+
+    /// A connection to a member that the route names, however often it must be tried.
+    async fn reach(
+        &self,
+        route: &mut watch::Receiver<Option<Route>>,
+        address: Address,
+    ) -> (MemberName, TcpStream) {
+        loop {
+            let now = route.borrow_and_update().clone();
+            if let Some(member) = now.and_then(|route| self.choose(&route, address)) {
+                if let Some(engine) = self.dial(&member).await {
+                    return (member, engine);
+                }
+            }
+            let again = Instant::now() + REDIAL;
+            // Either wakes: a new route, or the time to try the old one again.
+            if let Ok(Err(_)) = tokio::time::timeout_at(again, route.changed()).await {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn dial(&self, member: &MemberName) -> Option<TcpStream> {
+        let port = *self.engines.get(member)?;
+        let mut way = self.way(member);
+        let dialled = async {
+            way.there.until_open().await;
+            way.back.until_open().await;
+            TcpStream::connect(relay::loopback(port)).await
+        };
+        let engine = tokio::time::timeout(DIAL, dialled).await.ok()?.ok()?;
+        if let Err(error) = engine.set_nodelay(true) {
+            tracing::debug!(%member, %error, "a connection keeps Nagle's delay");
+        }
+        Some(engine)
+    }
+
+    fn way(&self, member: &MemberName) -> Way {
+        self.board.way(&Party::clients(), &Party(member.0.clone()), Plane::Client)
+    }
+
+    fn choose(&self, route: &Route, address: Address) -> Option<MemberName> {
+        let turn = match address {
+            Address::Write => 0,
+            Address::Read => self.turn.fetch_add(1, Ordering::Relaxed),
+        };
+        let members = self.members(route, address);
+        members.get(turn % members.len().max(1)).copied().cloned()
+    }
+
+    fn leads_to(&self, route: Option<&Route>, address: Address, member: &MemberName) -> bool {
+        route.is_some_and(|route| self.members(route, address).contains(&member))
+    }
+
+    fn members<'a>(&self, route: &'a Route, address: Address) -> Vec<&'a MemberName> {
+        let fresh: Vec<_> = match address {
+            Address::Write => Vec::new(),
+            Address::Read => {
+                route.replicas.iter().filter(|name| self.engines.contains_key(name)).collect()
+            }
+        };
+        if fresh.is_empty() { vec![&route.primary] } else { fresh }
+    }
+}

@@ -1,0 +1,1 @@
+//! Starting, recognising and ending processes.
