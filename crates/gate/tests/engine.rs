@@ -201,6 +201,38 @@ fn a_thawed_engine_past_its_deadline_acknowledges_nothing_and_exits() {
 }
 
 #[test]
+fn a_command_queued_past_the_deadline_does_not_even_run() {
+    for program in engines() {
+        let mut engine = Engine::start(&program, true);
+        let mut stream = connect(engine.port).expect("a connection");
+        stream.write_all(b"SET k v\r\n").expect("a write");
+        stream.read_exact(&mut [0; 5]).expect("its acknowledgement");
+        let deadline = boottime_ns() + 300_000_000;
+        engine.gate().set(deadline).expect("set");
+        engine.freeze();
+        // What it leaves on disk shows whether it ran, answered or not.
+        stream.write_all(b"SAVE\r\n").expect("queued");
+        wait_for("the deadline", || (boottime_ns() > deadline).then_some(()));
+        engine.signal(Signal::SIGCONT);
+        assert_eq!(engine.exit().code(), Some(gate::EXIT_CODE), "{}", engine.log());
+        assert!(!engine.directory.path().join("dump.rdb").exists(), "{}", program.display());
+    }
+}
+
+#[test]
+fn a_command_that_outlives_the_deadline_is_not_acknowledged() {
+    for program in engines() {
+        let more = ["--enable-debug-command", "local"];
+        let mut engine = Engine::start_with(&program, true, &more);
+        let mut stream = connect(engine.port).expect("a connection");
+        engine.gate().set(boottime_ns() + 300_000_000).expect("set");
+        stream.write_all(b"DEBUG SLEEP 0.6\r\n").expect("a command of 600 ms");
+        assert_eq!(acknowledgements(stream), 0, "{}", program.display());
+        assert_eq!(engine.exit().code(), Some(gate::EXIT_CODE), "{}", engine.log());
+    }
+}
+
+#[test]
 fn io_threads_change_nothing() {
     for program in engines() {
         let threads = ["--io-threads", "3"];
