@@ -34,7 +34,7 @@ pub mod base;
 pub mod group;
 pub mod part;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use base::Base;
 pub use group::{Group, Member, Ports};

@@ -4,6 +4,7 @@ pub mod file;
 pub mod front;
 pub mod home;
 pub mod http;
+pub mod keeper;
 pub mod links;
 pub mod platform;
 pub mod process;
