@@ -1,1 +1,15 @@
 //! Load, faults and measurements against a running group.
+//!
+//! A trial knows a group as a client and an operator do: by its addresses, by what its agents say of
+//! themselves over HTTP, and by the ids of its processes. It shares no code with the agents, so that
+//! what it measures is what a user would.
+
+pub mod gap;
+pub mod journal;
+pub mod ledger;
+pub mod load;
+pub mod nemesis;
+pub mod probe;
+pub mod process;
+pub mod status;
+pub mod target;

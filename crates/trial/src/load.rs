@@ -1,0 +1,159 @@
+//! A load as real clients make it: writers and readers through the group's own addresses, which
+//! connect again at once when they are thrown out, and note what became of every write.
+
+use std::time::Duration;
+
+use client::{ClientError, Connection, Credentials, Endpoint, Refused};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::journal::{Clock, Journal};
+use crate::target::Target;
+
+mod dataset;
+mod worker;
+
+pub(crate) use worker::judge;
+
+pub use dataset::{Dataset, clear, dataset, differences, read_back, seed};
+
+/// How a load is made.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LoadPlan {
+    /// Connections that write. Few, because the engines share the machine with them.
+    pub writers: usize,
+    /// Connections that read.
+    pub readers: usize,
+    /// Writes per second of each writer: small enough that the processors rest most of the time, so
+    /// that a gap is the group's and not the machine's.
+    pub rate: u32,
+    /// Every so many writes one waits for its replicas.
+    pub wait_every: u32,
+    /// How long a client waits for an answer before it gives the connection up, in milliseconds.
+    pub patience_ms: u64,
+}
+
+impl Default for LoadPlan {
+    fn default() -> Self {
+        Self { writers: 4, readers: 1, rate: 300, wait_every: 4, patience_ms: 500 }
+    }
+}
+
+/// A load that runs. Dropped, it ends.
+#[derive(Debug)]
+pub struct Load {
+    plan: LoadPlan,
+    journal: Journal,
+    run: String,
+    pace: watch::Sender<u32>,
+    workers: JoinSet<()>,
+}
+
+/// What every worker of a load needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) run: String,
+    pub(crate) write: Endpoint,
+    pub(crate) read: Endpoint,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) copies: u32,
+    pub(crate) plan: LoadPlan,
+    pub(crate) clock: Clock,
+}
+
+impl Load {
+    /// Starts a load on the group; `run` is part of its keys and must be new.
+    pub fn start(target: &Target, run: &str, plan: LoadPlan, clock: Clock) -> Self {
+        let journal = Journal::new(clock, plan.writers, plan.readers);
+        let shared = Shared {
+            run: run.to_owned(),
+            write: target.write.clone(),
+            read: target.read.clone(),
+            credentials: target.credentials.clone(),
+            copies: target.copies,
+            plan,
+            clock,
+        };
+        let pace = watch::Sender::new(plan.rate);
+        let mut workers = JoinSet::new();
+        for track in journal.writers.iter().cloned() {
+            workers.spawn(worker::write(shared.clone(), track, pace.subscribe()));
+        }
+        for track in journal.readers.iter().cloned() {
+            workers.spawn(worker::read(shared.clone(), track, pace.subscribe()));
+        }
+        Self { plan, journal, run: run.to_owned(), pace, workers }
+    }
+
+    /// What it has done so far.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The part of its keys that no other load has.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// The rate that it was started with.
+    pub fn plan_rate(&self) -> u32 {
+        self.plan.rate
+    }
+
+    /// Changes how many writes per second each writer makes.
+    pub fn set_rate(&self, rate: u32) {
+        self.pace.send_replace(rate.max(1));
+    }
+
+    /// Ends it and gives what it has done. Writes under way get their answer first.
+    pub async fn stop(mut self) -> Journal {
+        let Self { journal, pace, .. } = &mut self;
+        let journal = journal.clone();
+        // The workers end when the sender is gone, between two writes.
+        let (gone, _) = watch::channel(0);
+        drop(std::mem::replace(pace, gone));
+        while self.workers.join_next().await.is_some() {}
+        journal
+    }
+}
+
+/// Why the dataset of a trial could not be written, read or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The group does not answer there.
+    #[error("cannot {what} at {endpoint}")]
+    Call {
+        /// What was to be done.
+        what: &'static str,
+        /// Where.
+        endpoint: Endpoint,
+        /// The cause.
+        source: ClientError,
+    },
+    /// An engine refused.
+    #[error("{endpoint} refused to {what}")]
+    Refused {
+        /// What was to be done.
+        what: &'static str,
+        /// Where.
+        endpoint: Endpoint,
+        /// What it said.
+        source: Refused,
+    },
+}
+
+/// How long one batch of the dataset may take.
+const BATCH_WITHIN: Duration = Duration::from_secs(10);
+
+async fn open(
+    endpoint: &Endpoint,
+    credentials: Option<&Credentials>,
+    what: &'static str,
+) -> Result<Connection, LoadError> {
+    Connection::open(endpoint, credentials, BATCH_WITHIN).await.map_err(|source| LoadError::Call {
+        what,
+        endpoint: endpoint.clone(),
+        source,
+    })
+}
