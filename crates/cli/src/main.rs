@@ -1,3 +1,45 @@
-//! The binary.
+//! The binary: reads the command line, does it, and says what went wrong.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::exit::Exit;
+use crate::ui::Printer;
+
+mod args;
+mod commands;
+mod exit;
+mod failure;
+mod group;
+mod handover;
+mod hands;
+mod parts;
+mod signals;
+mod story;
+mod ui;
+mod verdict;
+mod view;
+
+fn main() -> ExitCode {
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let mut printer = Printer::new(cli.plain, cli.quiet);
+    match commands::run(cli.verb, &mut printer) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            ui::error::show(&failure, &mut printer);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Help and version are answers; anything else is a usage error.
+fn usage(error: &clap::Error) -> ExitCode {
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Healthy };
+    // A reader that has left needs no help.
+    let _ = error.print();
+    exit.into()
+}

@@ -1,0 +1,66 @@
+//! The commands, one file a verb.
+
+use std::future::Future;
+
+use crate::args::Verb;
+use crate::failure::{Failure, Outcome};
+use crate::ui::Printer;
+
+mod agent;
+mod bench;
+mod chaos;
+mod cut;
+mod demo;
+mod down;
+mod exec;
+mod failover;
+mod heal;
+mod keep;
+mod kill;
+mod links;
+mod logs;
+mod pause;
+mod primary;
+mod status;
+mod store;
+mod up;
+mod version;
+mod watch;
+mod why;
+
+/// Does what was asked for.
+pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Outcome {
+    match verb {
+        Verb::Up(args) => on_one_thread(up::run(args, printer)),
+        Verb::Down(args) => on_one_thread(down::run(args, printer)),
+        Verb::Status(args) => on_one_thread(status::run(args, printer)),
+        Verb::Watch(args) => on_one_thread(watch::run(args, printer)),
+        Verb::Primary(args) => on_one_thread(primary::run(args, printer)),
+        Verb::Failover(args) => on_one_thread(failover::run(args, printer)),
+        Verb::Why(args) => on_one_thread(why::run(args, printer)),
+        Verb::Kill(args) => on_one_thread(kill::run(args, printer)),
+        Verb::Pause(args) => on_one_thread(pause::run(args, printer)),
+        Verb::Cut(args) => on_one_thread(cut::run(args, printer)),
+        Verb::Heal(args) => on_one_thread(heal::run(args, printer)),
+        Verb::Logs(args) => on_one_thread(logs::run(args, printer)),
+        Verb::Exec(args) => on_one_thread(exec::run(args, printer)),
+        Verb::Chaos(args) => on_one_thread(chaos::run(args, printer)),
+        Verb::Bench(args) => on_one_thread(bench::run(args, printer)),
+        Verb::Demo(args) => on_one_thread(demo::run(args, printer)),
+        Verb::Version(args) => version::run(args, printer),
+        Verb::Keep(args) => on_one_thread(keep::run(args)),
+        Verb::Store(args) => on_one_thread(store::run(args)),
+        Verb::Links(args) => on_one_thread(links::run(args)),
+        Verb::Agent(args) => on_one_thread(agent::run(args)),
+    }
+}
+
+/// One thread: the parts of a group are many and small, and none of them computes.
+fn on_one_thread(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new("cannot start").because(&error))?;
+    let outcome = runtime.block_on(command);
+    // A lookup or a file that hangs must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,222 @@
+//! `interrex status`: the verdict first, then why, then every member.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::args::{Format, Status};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::group::{Group, Seen};
+use crate::ui::Printer;
+use crate::ui::progress::Progress;
+use crate::ui::style::{self, Style};
+use crate::ui::table::Table;
+use crate::verdict::Verdict;
+use crate::view::{AuthorityView, MemberView, StatusView};
+
+/// Between two looks while something is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+pub(super) async fn run(args: Status, printer: &mut Printer) -> Outcome {
+    let group = Group::find(args.target.tag.as_deref())?;
+    let seen = if args.wait {
+        until_healthy(&group, args.timeout, printer.style).await
+    } else {
+        group.look().await
+    };
+    let view = StatusView::of(&group, &seen);
+    match args.output.output {
+        Format::Table => table(&view, printer)?,
+        format => printer.document(format, &view)?,
+    }
+    Ok(exit_of(view.verdict))
+}
+
+/// How a command ends that found the group like this.
+pub(super) fn exit_of(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Healthy => Exit::Healthy,
+        Verdict::Unknown => Exit::Error,
+        Verdict::Degraded | Verdict::FailingOver | Verdict::Down | Verdict::Waiting => {
+            Exit::Degraded
+        }
+    }
+}
+
+/// Looks until the group is healthy, or the time is over; gives what was seen last.
+pub(super) async fn until_healthy(group: &Group, within: Duration, style: Style) -> Seen {
+    let deadline = Instant::now() + within;
+    let progress = Progress::start("Waiting until the group is healthy", style);
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let seen = group.look().await;
+        if seen.judgement.verdict == Verdict::Healthy || Instant::now() >= deadline {
+            return seen;
+        }
+        if let Some(reason) = seen.judgement.reasons.first() {
+            progress.say(reason.clone());
+        }
+    }
+}
+
+fn table(view: &StatusView, printer: &mut Printer) -> Result<(), Failure> {
+    let style = printer.style;
+    for line in lines(view, style) {
+        printer.line(&line)?;
+    }
+    Ok(())
+}
+
+/// The whole view as lines.
+pub(super) fn lines(view: &StatusView, style: Style) -> Vec<String> {
+    let mut out = head(view, style);
+    out.push(String::new());
+    out.extend(facts(view).iter().map(|line| style.text(line)));
+    out.push(String::new());
+    out.extend(members(&view.members, view.primary.as_deref(), style));
+    for member in &view.members {
+        for (name, wanted, actual) in &member.drift {
+            let text = format!("{}: {name} is {actual}, rendered as {wanted}", member.name);
+            out.push(format!(" {} {}", style.warn(), style.text(&text)));
+        }
+    }
+    out.push(String::new());
+    let agents = view.agents;
+    let word = if agents.agree == agents.total { "agree" } else { "agree, see above" };
+    out.push(style.text(&format!(
+        "Agents {}/{} answer · {}/{} {word} · store reachable by {}/{}",
+        agents.answered, agents.total, agents.agree, agents.total, agents.store, agents.total
+    )));
+    out
+}
+
+/// The verdict, and what keeps it from being a better one.
+pub(super) fn head(view: &StatusView, style: Style) -> Vec<String> {
+    let can = if view.can_fail_over { "yes" } else { "NO" };
+    let can = format!("can fail over now: {can} ({})", view.can_fail_over_reason);
+    let mut out = vec![format!(
+        "{}  {}   {}",
+        style.heading(&view.group),
+        style.verdict(view.verdict),
+        style.text(&can)
+    )];
+    for reason in &view.reasons {
+        let mark = if view.verdict == Verdict::Degraded { style.warn() } else { style.bad() };
+        out.push(format!(" {mark} {}", style.text(reason)));
+    }
+    if view.verdict == Verdict::Unknown {
+        out.push(style.text(&format!(
+            "   if it was stopped, start it again: interrex up --tag {}",
+            view.group
+        )));
+    }
+    out
+}
+
+fn facts(view: &StatusView) -> Vec<String> {
+    let replicas = view.members.len().saturating_sub(1);
+    let engine = view.engine.as_deref().unwrap_or("unknown");
+    let mut out = vec![format!(
+        "Topology    replication 1+{replicas}   Engine {engine}   Epoch {}",
+        view.epoch
+    )];
+    out.push(format!(
+        "Primary     {}   write address {}   read address {}",
+        view.primary.as_deref().unwrap_or("none"),
+        view.write,
+        view.read
+    ));
+    if let Some(authority) = &view.authority {
+        let fence = view.fence.as_deref().unwrap_or("unknown");
+        out.push(format!("Authority   {} · fence {fence}", authority_words(authority)));
+    }
+    if let Some(last) = &view.last_failover {
+        let words = format!("epoch {}, {} ago: {}", last.epoch, ago(last.at_ms), last.cause);
+        out.push(format!("Last change {}", style::clip(&words, style::COLUMNS - 12)));
+    }
+    out.push(format!("Password    in {}", view.password_file.display()));
+    out
+}
+
+fn authority_words(authority: &AuthorityView) -> String {
+    let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
+    let peers = match authority.peers_left_ms {
+        _ if authority.peers_total == 0 => "alone, nobody may succeed".to_owned(),
+        Some(left) => format!(
+            "peers {}/{}, {} left",
+            authority.peers_fresh,
+            authority.peers_total,
+            seconds(left)
+        ),
+        None => format!("peers {}/{}", authority.peers_fresh, authority.peers_total),
+    };
+    let lease = if authority.lazy {
+        "lease at rest".to_owned()
+    } else {
+        format!("lease {} left", seconds(authority.lease_left_ms))
+    };
+    format!("{peers} · {lease}")
+}
+
+/// How long ago a wall clock time was.
+pub(super) fn ago(at_ms: u64) -> String {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let gone = u64::try_from(now).unwrap_or(0).saturating_sub(at_ms);
+    style::span(Duration::from_millis(gone))
+}
+
+/// The members as a table, `+` before the primary and `|` before the replicas.
+pub(super) fn members(members: &[MemberView], primary: Option<&str>, style: Style) -> Vec<String> {
+    let head = ["", "MEMBER", "ROLE", "LINK", ">LAG", ">KEYS", ">MEMORY", "ADDRESS", "STATE"];
+    let mut table = Table::new(&head);
+    for member in members {
+        let is_primary = primary == Some(&member.name);
+        table.row(vec![
+            if is_primary { "+" } else { "|" }.to_owned(),
+            member.name.clone(),
+            member.role.clone(),
+            match (is_primary, member.link_up) {
+                (true, _) => "-",
+                (false, true) => "up",
+                (false, false) => "down",
+            }
+            .to_owned(),
+            match member.lag {
+                Some(lag) if !is_primary => style::bytes(lag),
+                _ => "-".to_owned(),
+            },
+            style::count(member.keys),
+            memory(member),
+            member.address.clone(),
+            state(member),
+        ]);
+    }
+    table.lines(style, 1)
+}
+
+fn memory(member: &MemberView) -> String {
+    let used = style::bytes(member.memory_bytes);
+    match member.memory_max_bytes {
+        0 => used,
+        most => format!("{used} of {}", style::bytes(most)),
+    }
+}
+
+fn state(member: &MemberView) -> String {
+    if let Some(error) = &member.error {
+        return error.clone();
+    }
+    if member.engine_pid == 0 {
+        return "engine not running".to_owned();
+    }
+    if !member.complete {
+        return "dataset not whole".to_owned();
+    }
+    match (&member.why_not, member.role.as_str()) {
+        (Some(why), "replica") => why.clone(),
+        _ => "ok".to_owned(),
+    }
+}

@@ -1,0 +1,245 @@
+//! The document that `status -o json` prints: stable, fields are added and never renamed.
+
+use std::path::PathBuf;
+
+use brain::report::{AuthorityReport, Decision, MemberReport};
+use serde::Serialize;
+
+use crate::group::{Group, Seen};
+use crate::story::{self, Story};
+use crate::verdict::Verdict;
+
+/// A group.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StatusView {
+    /// The tag.
+    pub(crate) group: String,
+    /// One word.
+    pub(crate) verdict: Verdict,
+    /// What is wrong or awaited; empty when healthy.
+    pub(crate) reasons: Vec<String>,
+    /// Whether the group would survive the loss of its primary now.
+    #[serde(rename = "canFailOver")]
+    pub(crate) can_fail_over: bool,
+    /// Why, or why not.
+    #[serde(rename = "canFailOverReason")]
+    pub(crate) can_fail_over_reason: String,
+    /// The newest epoch that anybody knows.
+    pub(crate) epoch: u64,
+    /// Who leads, as most agents say.
+    pub(crate) primary: Option<String>,
+    /// Where clients write, host:port.
+    pub(crate) write: String,
+    /// Where clients read, host:port.
+    pub(crate) read: String,
+    /// The file that holds the password of the default user.
+    pub(crate) password_file: PathBuf,
+    /// The group's directory.
+    pub(crate) directory: PathBuf,
+    /// The engine and its version, as the primary (or anybody) says.
+    pub(crate) engine: Option<String>,
+    /// How the primary holds its authority.
+    pub(crate) authority: Option<AuthorityView>,
+    /// `gate` or `process`.
+    pub(crate) fence: Option<String>,
+    /// Who may succeed.
+    pub(crate) electorate: Vec<String>,
+    /// How many replicas a waited write needs.
+    pub(crate) copies: u32,
+    /// How many agents answer, and how many of them agree.
+    pub(crate) agents: AgentsView,
+    /// The last failover or handover, if any is remembered.
+    pub(crate) last_failover: Option<LastView>,
+    /// Every member.
+    pub(crate) members: Vec<MemberView>,
+}
+
+/// How the primary holds its authority.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct AuthorityView {
+    /// `lease+peers`, `lease`, `peers`, `alone`, `none`.
+    pub(crate) mode: String,
+    /// How long the lease holds, in milliseconds.
+    pub(crate) lease_left_ms: u64,
+    /// How long the peers' acks hold, in milliseconds; null: for ever.
+    pub(crate) peers_left_ms: Option<u64>,
+    /// Peers whose acks are fresh.
+    pub(crate) peers_fresh: u32,
+    /// Of how many.
+    pub(crate) peers_total: u32,
+    /// The lease is at rest: the peers suffice.
+    pub(crate) lazy: bool,
+}
+
+impl From<&AuthorityReport> for AuthorityView {
+    fn from(report: &AuthorityReport) -> Self {
+        Self {
+            mode: report.mode.clone(),
+            lease_left_ms: report.lease_left_ms,
+            peers_left_ms: report.peers_left_ms,
+            peers_fresh: report.peers_fresh,
+            peers_total: report.peers_total,
+            lazy: report.lazy,
+        }
+    }
+}
+
+/// How many agents answer.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct AgentsView {
+    /// Members.
+    pub(crate) total: usize,
+    /// Agents that answered.
+    pub(crate) answered: usize,
+    /// Agents that name the same primary.
+    pub(crate) agree: usize,
+    /// Agents that reach the store.
+    pub(crate) store: usize,
+}
+
+/// The last failover in short; `interrex why` tells it in full.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LastView {
+    /// The epoch that it led to.
+    pub(crate) epoch: u64,
+    /// Wall clock, milliseconds since 1970.
+    pub(crate) at_ms: u64,
+    /// Why.
+    pub(crate) cause: String,
+    /// Milliseconds from the first decision to the last.
+    pub(crate) took_ms: u64,
+}
+
+/// A member.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct MemberView {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it is now; `unknown` when its agent does not answer.
+    pub(crate) role: String,
+    /// Its engine, host:port.
+    pub(crate) address: String,
+    /// Its engine's process; 0 when none runs or it is not known.
+    pub(crate) engine_pid: u32,
+    /// Its agent's process; 0 when it is not known.
+    pub(crate) agent_pid: u32,
+    /// Its directory.
+    pub(crate) directory: PathBuf,
+    /// Bytes behind the primary; null when unknown.
+    pub(crate) lag: Option<u64>,
+    /// Whether its dataset is whole.
+    pub(crate) complete: bool,
+    /// Its engine's link to its primary.
+    pub(crate) link_up: bool,
+    /// How many keys.
+    pub(crate) keys: u64,
+    /// Bytes of memory in use.
+    pub(crate) memory_bytes: u64,
+    /// `maxmemory` in bytes; 0 for none.
+    pub(crate) memory_max_bytes: u64,
+    /// The newest epoch it knows.
+    pub(crate) epoch: u64,
+    /// How far its data are.
+    pub(crate) offset: u64,
+    /// Whether it could take over now.
+    pub(crate) electable: bool,
+    /// Why it could not.
+    pub(crate) why_not: Option<String>,
+    /// Directives that are not as rendered: name, wanted, actual.
+    pub(crate) drift: Vec<(String, String, String)>,
+    /// Why nothing is known of it; null when its agent answers.
+    pub(crate) error: Option<String>,
+}
+
+impl StatusView {
+    /// What was seen of a group, as a document.
+    pub(crate) fn of(group: &Group, seen: &Seen) -> Self {
+        let judged = &seen.judgement;
+        let leader = judged.primary.as_deref().and_then(|name| seen.report(name));
+        let anybody = || seen.reports().next();
+        let decisions: Vec<&Decision> = seen.reports().flat_map(|r| &r.decisions).collect();
+        Self {
+            group: group.tag().to_owned(),
+            verdict: judged.verdict,
+            reasons: judged.reasons.clone(),
+            can_fail_over: judged.can_fail_over,
+            can_fail_over_reason: judged.fail_over_reason.clone(),
+            epoch: judged.epoch,
+            primary: judged.primary.clone(),
+            write: group.write(),
+            read: group.read(),
+            password_file: group.home.password_file(),
+            directory: group.home.root().to_owned(),
+            engine: leader.or_else(anybody).map(|r| r.engine.clone()).filter(|e| !e.is_empty()),
+            authority: leader.and_then(|r| r.authority.as_ref()).map(AuthorityView::from),
+            fence: leader.map(|r| r.fence.clone()),
+            electorate: leader.map(|r| r.electorate.clone()).unwrap_or_default(),
+            copies: leader.map_or(0, |r| r.copies),
+            agents: AgentsView {
+                total: seen.answers.len(),
+                answered: seen.reports().count(),
+                agree: judged.agree,
+                store: seen.reports().filter(|r| r.store_reachable).count(),
+            },
+            last_failover: story::last(&decisions, None).as_ref().map(LastView::from),
+            members: group
+                .members()
+                .iter()
+                .map(|member| {
+                    let address = Group::engine(member);
+                    let directory = group.directory(&member.name);
+                    match seen.answers.get(&member.name) {
+                        Some(Ok(report)) => MemberView::of(report, address, directory),
+                        Some(Err(why)) => MemberView::silent(&member.name, address, directory, why),
+                        None => MemberView::silent(&member.name, address, directory, "not asked"),
+                    }
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<&Story> for LastView {
+    fn from(story: &Story) -> Self {
+        Self {
+            epoch: story.epoch,
+            at_ms: story.begun_ms,
+            cause: story.cause.clone(),
+            took_ms: story.took_ms(),
+        }
+    }
+}
+
+impl MemberView {
+    fn of(report: &MemberReport, address: String, directory: PathBuf) -> Self {
+        Self {
+            name: report.name.clone(),
+            role: report.role.clone(),
+            address,
+            engine_pid: report.engine_pid,
+            agent_pid: report.agent_pid,
+            directory,
+            lag: report.lag,
+            complete: report.complete,
+            link_up: report.link_up,
+            keys: report.keys,
+            memory_bytes: report.memory_bytes,
+            memory_max_bytes: report.memory_max_bytes,
+            epoch: report.epoch,
+            offset: report.offset,
+            electable: report.electable,
+            why_not: report.why_not.clone(),
+            drift: report.drift.clone(),
+            error: None,
+        }
+    }
+
+    fn silent(name: &str, address: String, directory: PathBuf, why: &str) -> Self {
+        let unknown = MemberReport {
+            name: name.to_owned(),
+            role: "unknown".to_owned(),
+            ..MemberReport::default()
+        };
+        Self { error: Some(why.to_owned()), ..Self::of(&unknown, address, directory) }
+    }
+}
