@@ -10,3 +10,6 @@ pub use manifest::{
 };
 pub use rdb::{RDB_HEAD_BYTES, RdbError, RdbFormat, RdbHead};
 pub use startup::{Damage, StartFailure};
+
+#[cfg(test)]
+mod tests;

@@ -171,7 +171,8 @@ fn directive<'a>(lines: impl Iterator<Item = &'a str>) -> Option<StartFailure> {
     let directive = if secret { name } else { directive }.to_owned();
     let reason = lines.map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     // The reason may repeat the rule that it does not like, a password's for example.
-    let line = if secret { reason.split(':').next().unwrap_or_default() } else { reason };
+    let line =
+        if secret { reason.split([':', '\'', '"']).next().unwrap_or_default() } else { reason };
     let line = line.to_owned();
     if line.contains("Permission denied") || line.contains("No such file or directory") {
         return Some(StartFailure::Access { line: format!("{directive}: {line}") });
