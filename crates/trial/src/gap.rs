@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn the_longest_interval_after_the_event_counts() {
         // (acknowledgements, event, until) -> (from, to, closed)
-        let table: [(&[u64], u64, u64, (u64, u64, bool)); 8] = [
+        type Case<'a> = (&'a [u64], u64, u64, (u64, u64, bool));
+        let table: [Case<'_>; 8] = [
             // An interval before the event is not its doing.
             (&[0, 50, 60, 70, 80], 55, 85, (50, 60, true)),
             // The one that the event falls into counts from its beginning.

@@ -20,11 +20,13 @@ impl At {
     }
 
     /// This moment and `span` more.
+    #[must_use]
     pub fn plus(self, span: Duration) -> At {
         At(self.0.saturating_add(span.as_nanos() as u64))
     }
 
     /// `span` before this moment; the trial's beginning at the earliest.
+    #[must_use]
     pub fn minus(self, span: Duration) -> At {
         At(self.0.saturating_sub(span.as_nanos() as u64))
     }
@@ -114,6 +116,7 @@ impl Track {
     }
 
     /// A track that tells the same listeners of its acknowledgements as `self`.
+    #[must_use]
     pub fn beside(&self, name: &str) -> Self {
         Self { name: name.into(), writes: Arc::default(), newest: Arc::clone(&self.newest) }
     }

@@ -129,7 +129,7 @@ pub enum LoadError {
         /// Where.
         endpoint: Endpoint,
         /// The cause.
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// An engine refused.
     #[error("{endpoint} refused to {what}")]
@@ -139,7 +139,7 @@ pub enum LoadError {
         /// Where.
         endpoint: Endpoint,
         /// What it said.
-        source: Refused,
+        source: Box<Refused>,
     },
 }
 
@@ -154,6 +154,6 @@ async fn open(
     Connection::open(endpoint, credentials, BATCH_WITHIN).await.map_err(|source| LoadError::Call {
         what,
         endpoint: endpoint.clone(),
-        source,
+        source: Box::new(source),
     })
 }

@@ -35,7 +35,10 @@ pub struct Target {
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("group", &self.group).field("seats", &self.seats).finish()
+        f.debug_struct("Target")
+            .field("group", &self.group)
+            .field("seats", &self.seats)
+            .finish_non_exhaustive()
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn read_back(
             .iter()
             .map(|key| Command::new(&["GET", key]))
             .collect();
-        let values = values(answers(&connection, &commands, "read back").await?);
+        let values = values(&answers(&connection, &commands, "read back").await?);
         tally.add(&track.writes(), &values);
     }
     Ok(tally)
@@ -63,7 +63,7 @@ pub async fn dataset(
     for batch in keys.chunks(BATCH) {
         let commands: Vec<Command> =
             batch.iter().map(|key| Command::new(&[b"GET".as_slice(), key])).collect();
-        let values = values(answers(&connection, &commands, "compare the datasets").await?);
+        let values = values(&answers(&connection, &commands, "compare the datasets").await?);
         dataset.extend(batch.iter().cloned().zip(values));
     }
     Ok(dataset)
@@ -117,7 +117,7 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
 }
 
 /// The values of `GET`s; empty where there is no such key.
-fn values(answers: Vec<Value>) -> Vec<Vec<u8>> {
+fn values(answers: &[Value]) -> Vec<Vec<u8>> {
     answers.iter().map(|answer| bytes(answer).unwrap_or_default()).collect()
 }
 
@@ -128,15 +128,12 @@ async fn answers(
     what: &'static str,
 ) -> Result<Vec<Value>, LoadError> {
     let endpoint = || connection.endpoint().clone();
-    let answers = connection.pipeline(commands, BATCH_WITHIN).await;
-    let answers =
-        answers.map_err(|source| LoadError::Call { what, endpoint: endpoint(), source })?;
-    answers
-        .into_iter()
-        .map(|answer| {
-            answer.map_err(|source| LoadError::Refused { what, endpoint: endpoint(), source })
-        })
-        .collect()
+    let answers = connection.pipeline(commands, BATCH_WITHIN).await.map_err(|source| {
+        LoadError::Call { what, endpoint: endpoint(), source: Box::new(source) }
+    })?;
+    let refused =
+        |source| LoadError::Refused { what, endpoint: endpoint(), source: Box::new(source) };
+    answers.into_iter().map(|answer| answer.map_err(refused)).collect()
 }
 
 #[cfg(test)]

@@ -39,10 +39,9 @@ pub(super) async fn empty(scene: &Scene<'_>) -> Result<Done, DeedError> {
     emptied?;
     let mut done = Done { victim: report.name.clone(), at, ..Done::default() };
     let again = status::epoch_above(scene.target, scene.before.epoch(), BACK_WITHIN).await;
-    if let Some(leader) = again.ok().and_then(|group| group.primary().map(|p| p.name.clone())) {
-        if leader == report.name {
-            done.violations.push(format!("{leader} leads although its data were gone"));
-        }
+    let leader = again.ok().and_then(|group| group.primary().map(|leader| leader.name.clone()));
+    if leader.as_ref() == Some(&report.name) {
+        done.violations.push(format!("{} leads although its data were gone", report.name));
     }
     let back = status::healthy(scene.target, BACK_WITHIN).await;
     end.send_replace(());

@@ -132,7 +132,9 @@ impl Queue {
         let mut writes: Vec<Write> = settling.join_all().await.into_iter().flatten().collect();
         writes.sort_unstable_by_key(|write| write.number);
         let acked = writes.iter().filter(|write| write.outcome == Outcome::Acked).count();
-        writes.into_iter().for_each(|write| self.track.note(write));
+        for write in writes {
+            self.track.note(write);
+        }
         acked as u64
     }
 }

@@ -1,0 +1,142 @@
+//! What is read off the journal, the probes and the agents' reports after a deed.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::gap;
+use crate::journal::At;
+use crate::load::{self, Dataset, LoadError};
+use crate::nemesis::{Done, Scene};
+use crate::probe::{changes, late};
+use crate::status::{self, Group};
+use crate::target::Target;
+use crate::verdict::{Event, Phase};
+
+/// How far back from a deed the last acknowledgement before it is looked for: longer than a client's
+/// patience, so that a group that writes at all has one.
+const BEFORE: Duration = Duration::from_secs(2);
+/// Until when the harm has certainly reached the clients: a kill is seen in milliseconds.
+pub(super) const NOTICED_WITHIN: Duration = Duration::from_millis(50);
+/// How long replicas may take to have the last writes, once nobody writes any more.
+const EQUAL_WITHIN: Duration = Duration::from_secs(10);
+/// Between two comparisons.
+const COMPARE_EVERY: Duration = Duration::from_millis(200);
+
+/// Everything about one deed.
+pub(super) fn event(scene: &Scene<'_>, done: Done, after: &Group, number: u32) -> Event {
+    let now = scene.clock.now();
+    let journal = scene.load.journal();
+    let from = done.gap_from.unwrap_or(done.at);
+    let window = from.minus(BEFORE);
+    let mut acks = journal.acks_since(window);
+    if done.gap_from.is_some() {
+        // What was before the store came back is no part of this gap.
+        acks.retain(|ack| *ack > from);
+    }
+    let writes = gap::around(&acks, from, now);
+    let reads = gap::around(&journal.reads_since(done.at.minus(BEFORE)), done.at, now);
+    let names = |group: &Group| group.primary().map(|p| p.name.clone()).unwrap_or_default();
+    let mut event = Event {
+        number,
+        at_wall_ms: scene.clock.wall_ms(done.at),
+        epochs: (scene.before.epoch(), after.epoch()),
+        primaries: (names(scene.before), names(after)),
+        write_gap_ms: in_ms(writes.length()),
+        writes_back: writes.closed,
+        read_gap_ms: in_ms(reads.length()),
+        first_write_ms: writes.closed.then(|| in_ms(writes.to.since(done.at))),
+        phases: phases(scene, done.at, after),
+        healthy_ms: in_ms(now.since(done.at)),
+        late_acks: done.late_acks,
+        queued: done.queued,
+        victim: done.victim,
+        violations: done.violations,
+        notes: done.notes,
+        ..Event::default()
+    };
+    engines(scene, done.at, &mut event);
+    event
+}
+
+/// What the engines themselves acknowledged.
+fn engines(scene: &Scene<'_>, at: At, event: &mut Event) {
+    let acks = scene.probes.acks_since(at.minus(BEFORE));
+    let epochs = event.epochs.1.saturating_sub(event.epochs.0);
+    event.dual_acks = (changes(&acks) as u64).saturating_sub(epochs);
+    let (old, new) = &event.primaries;
+    let (old, new) = (scene.probes.engine(old), scene.probes.engine(new));
+    let (Some(old), Some(new)) = (old, new) else { return };
+    if old == new {
+        return;
+    }
+    let since = |ack: At| in_ms(ack.since(at));
+    let of = |engine| acks.iter().filter(move |ack| ack.engine == engine && ack.ended > at);
+    event.old_last_ack_ms = of(old).map(|ack| ack.ended).max().map(since);
+    event.new_first_ack_ms = of(new).map(|ack| ack.ended).min().map(since);
+    // With more than one change an engine may have led twice, and only `changes` can tell.
+    if epochs == 1 {
+        event.late_acks += late(&acks, new).len() as u64;
+    }
+}
+
+/// What the agents decided from the deed on, by their own word; in milliseconds, which is as exact as
+/// they note it.
+fn phases(scene: &Scene<'_>, at: At, after: &Group) -> Vec<Phase> {
+    let begun = scene.clock.wall_ms(at);
+    let mut phases: Vec<Phase> = after
+        .members
+        .iter()
+        .flat_map(|member| &member.decisions)
+        .filter(|decision| decision.story && decision.at_ms >= begun)
+        .map(|decision| Phase {
+            rule: decision.rule.clone(),
+            member: decision.member.clone(),
+            after_ms: (decision.at_ms - begun) as f64,
+        })
+        .collect();
+    phases.sort_by(|left, right| left.after_ms.total_cmp(&right.after_ms));
+    phases
+}
+
+/// Full resyncs that all engines have served since their starts. An engine that does not say counts
+/// as none.
+pub(super) async fn full_resyncs(target: &Target) -> u64 {
+    let mut sum = 0;
+    for seat in &target.seats {
+        let info = status::info(target, seat).await.ok();
+        sum += info.and_then(|info| info.stats.sync_full).unwrap_or(0);
+    }
+    sum
+}
+
+/// How many of the trial's keys differ between the writable engine and any other, once the replicas
+/// had time to get the last writes.
+pub(super) async fn different_keys(target: &Target, run: &str) -> Result<usize, LoadError> {
+    let deadline = Instant::now() + EQUAL_WITHIN;
+    let mut looks = interval(COMPARE_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let different = compare(target, run).await?;
+        if different == 0 || Instant::now() >= deadline {
+            return Ok(different);
+        }
+    }
+}
+
+async fn compare(target: &Target, run: &str) -> Result<usize, LoadError> {
+    let credentials = target.credentials.as_ref();
+    let wanted = load::dataset(&target.write, credentials, run).await?;
+    let mut different = 0;
+    for seat in &target.seats {
+        let held: Dataset = load::dataset(&seat.engine, credentials, run).await?;
+        different += load::differences(&wanted, &held);
+    }
+    Ok(different)
+}
+
+fn in_ms(length: Duration) -> f64 {
+    // Microseconds are as exact as any of this is.
+    length.as_micros() as f64 / 1000.0
+}
