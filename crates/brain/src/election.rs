@@ -1,43 +1,291 @@
-//! The election of one member (failover.md 2), one door in and effects out.
+//! The election of one member (failover.md 2): one door in, effects with reasons out. The parts live
+//! in `election/`, one file a rule; this file holds the state and the order in which it is looked at.
 
-use crate::effect::Effect;
-use crate::input::Input;
+mod authority;
+mod candidacy;
+mod change;
+mod engine_side;
+mod fence;
+mod follow;
+mod handover;
+mod lead;
+mod outbox;
+mod quorum;
+mod rank;
+mod recovery;
+mod standing;
+mod status;
+mod stop;
+mod store_side;
+mod succession;
+mod vote;
+
+use std::collections::BTreeMap;
+
+use crate::effect::{Act, Effect, GateDeadline, PersistId};
+use crate::identity::{Epoch, Incarnation, MemberId, MemberName};
+use crate::input::{EngineNews, Input, Wish};
 use crate::memory::Memory;
-use crate::report::MemberReport;
+use crate::message::{Message, Standing};
+use crate::reason::Reason;
 use crate::time::Tick;
 use crate::topology::Settings;
+
+use candidacy::Candidate;
+use engine_side::EngineSide;
+use follow::Following;
+use lead::Leading;
+use outbox::Outbox;
+use succession::{Creation, Succession};
+use standing::WaitingAsk;
+use stop::Stopping;
+use store_side::StoreSide;
+use vote::Vote;
 
 /// One member's election.
 #[derive(Debug)]
 pub struct Election {
     settings: Settings,
+    id: MemberId,
     memory: Memory,
+    out: Outbox,
+    store: StoreSide,
+    engine: EngineSide,
+    peers: BTreeMap<MemberName, Peer>,
+    /// The primary whose heartbeats this member acknowledges.
+    following: Option<Following>,
+    /// This member holds the record and leads (or is about to, or is fenced).
+    leading: Option<Box<Leading>>,
+    /// This member holds the record and has no engine to lead with.
+    succession: Option<Succession>,
+    /// This member asks for promises.
+    candidate: Option<Candidate>,
+    /// This member is giving a promise.
+    vote: Option<Vote>,
+    /// The last ack given: promises wait for it to fade.
+    last_ack: Option<GivenAck>,
+    /// This member has been told to stop.
+    stopping: Option<Stopping>,
+    /// When this agent started.
+    born: Tick,
+    /// No candidacy before this.
+    candidacy_after: Tick,
+    /// Since when no primary has been seen, for the recovery timeout.
+    orphan_since: Option<Tick>,
+    /// Clients are to be sent away once the next primary is writable (after a handover).
+    farewell: Option<Tick>,
+    /// What stands in the way of a primary, for people.
+    blocked: Option<String>,
+    /// A record that this member writes as nobody's successor: bootstrap, a new beginning, by force.
+    creation: Option<Creation>,
+    /// What the gate was last told.
+    gate: Option<GateDeadline>,
+    /// Tells one round of questions from the next.
+    asks_made: u64,
+    /// Counts this run's writes of the record.
+    renewals: u64,
+    roomy: bool,
+    /// Peers that wait to hear this member's offset.
+    asks: Vec<WaitingAsk>,
+    /// The memory that holds what the newest ack depends on.
+    beat_persist: PersistId,
+    next_gossip: Tick,
+    next_persist: Tick,
+    dirty: bool,
+    wake: Option<Tick>,
+}
+
+/// What is known of another member.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    /// Its last word, and when it came.
+    report: Option<(Standing, Tick)>,
+    link_up: bool,
+    /// When its last ack for the present lead came.
+    last_ack: Option<Tick>,
+    /// It said goodbye at this time.
+    goodbye: Option<Tick>,
+    /// Its link number, and when it was told.
+    link_seen: (u64, Tick),
+}
+
+/// The newest ack given.
+#[derive(Debug, Clone)]
+struct GivenAck {
+    to: Incarnation,
+    epoch: Epoch,
+    at: Tick,
 }
 
 impl Election {
     /// A member that has just started, with what its disk remembers. The first effects come from the
     /// first [`Input::Tick`].
-    pub fn new(settings: Settings, memory: Memory, _now: Tick) -> Self {
-        Self { settings, memory }
+    pub fn new(settings: Settings, mut memory: Memory, now: Tick) -> Self {
+        let id = MemberId {
+            name: settings.me.clone(),
+            pod: settings.pod.clone(),
+            state: memory.state_id.clone(),
+        };
+        let unclean = !memory.clean && !settings.fsync_always && !memory.is_virgin();
+        if unclean && settings.keeps(crate::Cure::ExactOnlyWhenClean) {
+            memory.exact = false;
+        }
+        memory.boot.clone_from(&settings.boot);
+        let peers = settings.others().map(|m| (m.clone(), Peer::default())).collect();
+        Self {
+            id,
+            memory,
+            out: Outbox::default(),
+            store: StoreSide::new(now),
+            engine: EngineSide::new(now),
+            peers,
+            following: None,
+            leading: None,
+            succession: None,
+            candidate: None,
+            vote: None,
+            last_ack: None,
+            stopping: None,
+            born: now,
+            candidacy_after: now,
+            orphan_since: Some(now),
+            farewell: None,
+            blocked: None,
+            creation: None,
+            gate: None,
+            asks_made: 0,
+            renewals: 0,
+            roomy: true,
+            asks: Vec::new(),
+            beat_persist: PersistId(0),
+            next_gossip: now,
+            next_persist: now,
+            dirty: true,
+            wake: None,
+            settings,
+        }
     }
 
-    /// Tells the election what happened; returns what is to be done.
-    pub fn on(&mut self, _input: Input, _now: Tick) -> Vec<Effect> {
-        Vec::new()
+    /// Tells the election what happened; returns what is to be done, in order.
+    pub fn on(&mut self, input: Input, now: Tick) -> Vec<Effect> {
+        // Deadlines are judged before anything else is: a late input must not find authority that
+        // is over.
+        self.fence(now);
+        self.take_in(input, now);
+        self.step(now);
+        self.out.take()
     }
 
     /// When it must be called again at the latest.
     pub fn wake_at(&self) -> Option<Tick> {
-        None
+        self.wake
     }
 
-    /// What it would say of itself to people. The edge fills in addresses, process ids, engine,
-    /// keys, memory, drift and decisions.
-    pub fn report(&self, _now: Tick) -> MemberReport {
-        MemberReport {
-            name: self.settings.me.0.clone(),
-            epoch: self.memory.led.0,
-            ..Default::default()
+    /// This run of this member.
+    pub fn incarnation(&self) -> Incarnation {
+        Incarnation { id: self.id.clone(), boot: self.settings.boot.clone() }
+    }
+
+    fn take_in(&mut self, input: Input, now: Tick) {
+        match input {
+            Input::Tick => {}
+            Input::Store { request, outcome } => self.on_store(request, outcome, now),
+            Input::Watched(seen) => self.on_watched(seen, now),
+            Input::Peer { from, message } => self.on_message(&from, message, now),
+            Input::PeerLink { peer, up } => {
+                if let Some(known) = self.peers.get_mut(&peer) {
+                    known.link_up = up;
+                    if up {
+                        self.next_gossip = now;
+                    }
+                }
+            }
+            Input::Engine(news) => self.on_engine(news, now),
+            Input::Persisted(id) => self.on_persisted(id, now),
+            Input::Asked { ask, wish } => match wish {
+                Wish::Handover { to, dry_run } => self.wish_handover(ask, to, dry_run, now),
+                Wish::Stop { within } => self.wish_stop(ask, within, now),
+                Wish::PromoteAcceptingLoss => self.wish_promote(ask, now),
+            },
+            Input::Room { roomy } => self.roomy = roomy,
         }
+    }
+
+    /// Everything that time or the new facts make due. Each part registers when it wants to be
+    /// looked at again.
+    fn step(&mut self, now: Tick) {
+        self.wake = None;
+        self.fence(now);
+        self.step_store(now);
+        self.step_engine(now);
+        self.step_following(now);
+        self.step_vote(now);
+        self.step_leading(now);
+        self.step_succession(now);
+        self.step_candidacy(now);
+        self.step_recovery(now);
+        self.step_stopping(now);
+        self.step_gossip(now);
+        self.command_engine(now);
+        self.step_memory(now);
+        self.fence(now);
+    }
+
+    fn on_message(&mut self, from: &MemberName, message: Message, now: Tick) {
+        if !self.peers.contains_key(from) {
+            return;
+        }
+        match message {
+            Message::Heartbeat(beat) => self.on_heartbeat(from, *beat, now),
+            Message::Ack(ack) => self.on_ack(from, ack, now),
+            Message::Fenced { epoch } => self.on_fenced(from, epoch),
+            Message::StampAsk { ask, until, within } => {
+                self.on_stamp_ask(from, ask, until, within, now);
+            }
+            Message::Standing { ask, report } => self.on_standing(from, ask, *report, now),
+            Message::PreVoteAsk(candidacy) => self.on_prevote_ask(from, &candidacy, now),
+            Message::PreVote { epoch, denied } => self.on_prevote(from, epoch, denied, now),
+            Message::PromiseAsk(candidacy) => self.on_promise_ask(from, candidacy, now),
+            Message::Promise(promise) => self.on_promise(from, *promise, now),
+            Message::Written { version, record } => self.on_written(from, version, *record, now),
+            Message::Goodbye => self.on_goodbye(from, now),
+        }
+    }
+
+    fn on_engine(&mut self, news: EngineNews, now: Tick) {
+        match news {
+            EngineNews::Started { run, found_data } => self.on_started(run, found_data, now),
+            EngineNews::Seen { run, asked, view } => self.on_seen(run, asked, view, now),
+            EngineNews::Silent { run, since, process } => self.on_silent(run, since, process, now),
+            EngineNews::Exited { run, exit } => self.on_exited(run, exit, now),
+            EngineNews::Did { request, result } => self.on_did(request, result, now),
+        }
+    }
+
+    /// Wants to be called again at `tick`.
+    fn wake_by(&mut self, tick: Tick) {
+        self.wake = Some(self.wake.map_or(tick, |known| known.min(tick)));
+    }
+
+    /// Says something to one peer.
+    fn send(&mut self, to: &MemberName, message: Message, why: Reason) {
+        self.out.push(Act::Send { to: to.clone(), message }, why);
+    }
+
+    /// The members of {holder} ∪ E of the record last seen, as ids.
+    fn members_of_record(&self) -> Vec<MemberId> {
+        let Some(record) = self.store.record() else { return Vec::new() };
+        let last = record.holder.as_ref().map(|h| &h.id);
+        let last = last.or(record.released.as_ref().map(|r| &r.by));
+        let mut all: Vec<MemberId> = record.electorate.members().cloned().collect();
+        all.extend(last.filter(|id| record.electorate.seat(id).is_none()).cloned());
+        all
+    }
+
+    /// The highest epoch that is known anywhere: record, own disk, peers.
+    fn epoch_known(&self) -> Epoch {
+        let record = self.store.record().map_or(Epoch(0), |r| r.epoch);
+        let peers = self.peers.values().filter_map(|p| p.report.as_ref().map(|(r, _)| r.epoch));
+        peers.fold(record.max(self.memory.epoch_max()), Epoch::max)
     }
 }

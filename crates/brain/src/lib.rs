@@ -1,6 +1,7 @@
 //! Every decision of a group, as a deterministic state machine. Pure: no clock, no socket, no log.
 //! It returns effects with reasons; an agent (or the simulator) carries them out.
 
+mod cure;
 pub mod effect;
 pub mod election;
 pub mod identity;
@@ -16,6 +17,7 @@ pub mod time;
 pub mod timing;
 pub mod topology;
 
+pub use cure::Cure;
 pub use effect::{Act, AskId, Effect, EngineCommand, GateDeadline, PersistId, RequestId, Route};
 pub use election::Election;
 pub use identity::{Epoch, Incarnation, MemberId, MemberName};

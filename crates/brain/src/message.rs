@@ -3,7 +3,7 @@
 use engine::{Offset, Replid};
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{Epoch, Incarnation, MemberName};
+use crate::identity::{Epoch, Incarnation, MemberId, MemberName};
 use crate::record::{Electorate, Lineage, Record, Version};
 use crate::stamp::Stamp;
 use crate::time::Span;
@@ -60,11 +60,6 @@ pub enum Message {
     },
     /// I am leaving: take me out of the electorate now.
     Goodbye,
-    /// I am another replica that lets you sync from me (failover.md 2.4, grow), or no longer.
-    Served {
-        /// Who is served.
-        by: MemberName,
-    },
 }
 
 /// From the primary, every H.
@@ -93,6 +88,11 @@ pub struct Heartbeat {
     pub lease: Span,
     /// What the receiver is to do with its engine.
     pub attach: Attach,
+    /// Newcomers outside the electorate that the receiver is to let sync from it.
+    pub serve: Vec<MemberId>,
+    /// The receiver's link number that the sender knew when it read `offset`: an offset that is
+    /// certainly younger than that link (failover.md 2.4, exact).
+    pub link_seen: u64,
 }
 
 /// What the primary lets a member's engine do.
@@ -145,6 +145,8 @@ pub struct Standing {
     pub ready: bool,
     /// The engine's link to whom it follows is up.
     pub link_up: bool,
+    /// Counts the times that the link came up.
+    pub link_run: u64,
     /// It has been told to stop.
     pub stopping: bool,
     /// Crash loop: last choice (failover.md 2.12).

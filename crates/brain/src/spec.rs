@@ -3,6 +3,7 @@
 
 mod check;
 mod fields;
+mod read;
 mod timings;
 mod units;
 mod words;
@@ -45,9 +46,10 @@ pub struct Resource {
     /// [`KIND`].
     pub kind: String,
     /// Its name and labels.
+    #[serde(deserialize_with = "read::metadata")]
     pub metadata: Metadata,
     /// What is wanted. Every field has a default: `spec: {}` is a group of three with a password.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::spec")]
     pub spec: Spec,
     /// What Kubernetes adds to an object that was read back; not used.
     #[serde(default, skip_serializing)]
@@ -97,29 +99,33 @@ pub struct Metadata {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Spec {
     /// Which engine. Default: the one that the place has.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read::engine")]
     pub engine: Option<EngineField>,
     /// One primary with replicas, or a cluster. Default: two replicas.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read::topology")]
     pub topology: Option<Topology>,
     /// What a write is worth. Default: `balanced`.
     pub durability: DurabilityField,
     /// How fast and by what a failure is answered.
+    #[serde(deserialize_with = "read::failover")]
     pub failover: Failover,
     /// Where data are kept. Default: in memory only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read::storage")]
     pub storage: Option<Storage>,
     /// Directives of the engine, each checked by name and value.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, ConfigValue>,
     /// Passwords and users. Default: one generated password.
+    #[serde(deserialize_with = "read::auth")]
     pub auth: Auth,
     /// Encrypted connections. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read::tls")]
     pub tls: Option<Tls>,
     /// By which addresses clients reach the group.
+    #[serde(deserialize_with = "read::access")]
     pub access: Access,
     /// What the pods are like.
+    #[serde(deserialize_with = "read::pods")]
     pub pods: Pods,
 }
 

@@ -31,9 +31,25 @@ pub struct Settings {
     pub persistent: bool,
     /// Whether an unclean stop loses nothing (`appendfsync always`).
     pub fsync_always: bool,
+    /// The cure that this member goes without: only in tests.
+    #[cfg(feature = "mutants")]
+    pub without: Option<crate::Cure>,
 }
 
 impl Settings {
+    /// Whether this cure is in place: always, but in a test that takes it out.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn keeps(&self, cure: crate::Cure) -> bool {
+        self.without != Some(cure)
+    }
+
+    /// Whether this cure is in place: always, but in a test that takes it out.
+    #[cfg(not(feature = "mutants"))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn keeps(&self, _cure: crate::Cure) -> bool {
+        true
+    }
+
     /// The other members.
     pub fn others(&self) -> impl Iterator<Item = &MemberName> {
         self.members.iter().filter(|m| **m != self.me)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use engine::Flavor;
 use serde::{Deserialize, Serialize};
 
+use super::read;
 use super::words::{AntiAffinity, Fencing, OnDelete, ProfileField, Routing, SpreadBy};
 use crate::topology::Failsafe;
 
@@ -28,10 +29,10 @@ pub struct EngineField {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Topology {
     /// One primary and its replicas.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read::replication")]
     pub replication: Option<Replication>,
     /// A cluster.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read::cluster")]
     pub cluster: Option<Cluster>,
 }
 
@@ -40,6 +41,7 @@ pub struct Topology {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Replication {
     /// 0 to 15; 0 is a primary alone. Default: 2.
+    #[serde(deserialize_with = "read::replicas")]
     pub replicas: i64,
 }
 
@@ -54,13 +56,13 @@ impl Default for Replication {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cluster {
     /// Primaries, 3 or more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::shards")]
     pub shards: Option<i64>,
     /// Members, in place of `shards`: a multiple of `replicas + 1`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "read::nodes")]
     pub nodes: Option<i64>,
     /// Replicas of each primary. Default: 1.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "read::replicas")]
     pub replicas: i64,
 }
 
@@ -82,6 +84,7 @@ pub struct Failover {
     /// How long a recovery election waits for everybody. Default: `60s`.
     pub recovery_timeout: String,
     /// Takeovers an hour at the most. Default: 30.
+    #[serde(deserialize_with = "read::budget")]
     pub budget: i64,
     /// How clients are led to the primary on Kubernetes. Default: `slice`.
     pub routing: Routing,
@@ -202,10 +205,10 @@ pub struct Access {
     /// An address that leads to fresh replicas. Default: yes.
     pub replicas: bool,
     /// An endpoint that speaks like a Sentinel.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read::sentinel")]
     pub sentinel: Option<Sentinel>,
     /// An address outside of the cluster.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read::external")]
     pub external: Option<External>,
 }
 
@@ -220,6 +223,7 @@ impl Default for Access {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Sentinel {
     /// Default: 26379.
+    #[serde(deserialize_with = "read::port")]
     pub port: i64,
     /// The name that clients ask for. Default: `mymaster`.
     pub master_name: String,
@@ -248,6 +252,7 @@ pub struct External {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Pods {
     /// Requests and limits of the engine's container.
+    #[serde(deserialize_with = "read::resources")]
     pub resources: Resources,
     /// Whether members may share a host. Default: `preferred`.
     pub anti_affinity: AntiAffinity,

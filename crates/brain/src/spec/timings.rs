@@ -9,7 +9,7 @@ use crate::timing::Timing;
 const PATH: &str = "spec.failover.profile";
 /// Tries of one renewal within W (r of failover.md 2.5).
 const TRIES: u64 = 3;
-/// Below these a loaded machine looks dead: one fork of the engine takes 20 ms, one slow fsync more.
+/// Below these a loaded machine looks dead: a fork of the engine takes 20 ms, a slow fsync more.
 const HEARTBEAT_MIN_MS: u64 = 50;
 const MARGIN_MIN_MS: u64 = 100;
 const STORE_MIN_MS: u64 = 100;
@@ -99,6 +99,8 @@ pub(super) fn inequalities(timing: Timing) -> Vec<SpecError> {
             format!("must not be longer than lease ({} > {})", value_of(peer), value_of(lease)),
             format!("use at most {}", value_of(lease)),
         );
+        // The rest would only repeat it in other numbers.
+        return errors;
     }
     let sixth = peer.scaled(1, 6);
     if heartbeat > sixth {
@@ -122,7 +124,8 @@ pub(super) fn inequalities(timing: Timing) -> Vec<SpecError> {
             peer,
             format!(
                 "too short for two heartbeats and {TRIES} tries at the store of \
-                 {STORE_MIN_MS}ms each (2 × {} + {TRIES} × {STORE_MIN_MS}ms = {} > {} × 0.998 − {} = {})",
+                 {STORE_MIN_MS}ms each (2 × {} + {TRIES} × {STORE_MIN_MS}ms = {} > \
+                 {} × 0.998 − {} = {})",
                 value_of(heartbeat),
                 ms(need),
                 value_of(peer),

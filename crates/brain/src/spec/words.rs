@@ -45,6 +45,7 @@ impl Default for DurabilityField {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ModeAndCopies {
     mode: DurabilityMode,
+    #[serde(default, deserialize_with = "super::read::copies")]
     copies: Option<i64>,
 }
 
@@ -56,6 +57,10 @@ impl<'de> Deserialize<'de> for DurabilityField {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("cache, balanced, strict, or a map of mode and copies")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(DurabilityField::default())
             }
 
             fn visit_str<E: Error>(self, word: &str) -> Result<Self::Value, E> {
@@ -146,6 +151,10 @@ impl<'de> Deserialize<'de> for ProfileField {
                 f.write_str(
                     "fast, default, patient, or a map of lease, peer, renew, heartbeat and margin",
                 )
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(ProfileField::default())
             }
 
             fn visit_str<E: Error>(self, word: &str) -> Result<Self::Value, E> {

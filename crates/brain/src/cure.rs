@@ -1,0 +1,79 @@
+//! The cures of the protocol: each closes a hole that an earlier wording had. Tests take one out and
+//! expect the checkers to see it; nothing else can.
+
+/// One cure. The letters are the rows of the traces in `docs/failover.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cure {
+    /// H1: a compare-and-swap without an answer stays in force until a later one has succeeded.
+    JointUntilOwnSuccess,
+    /// H2: who has sent the lease away leads again only by a higher epoch.
+    HigherEpochAfterGiving,
+    /// H3: an appointed primary counts its lease from its own compare-and-swap.
+    AppointedNeedsAcks,
+    /// H4: a changed electorate counts from the sending.
+    JointFromSending,
+    /// H5: only a holder with authority writes a missing record again.
+    RecreateWithAuthority,
+    /// H7: acks and promises count for the pod and the state too.
+    WholeIdentity,
+    /// H8: a restarted member waits T_p before its first promise.
+    WaitAfterRestart,
+    /// D1: a promise detaches the engine first.
+    DetachBeforePromise,
+    /// D2: the primary admits.
+    PrimaryAdmits,
+    /// D3, D9, D11, D12: somebody in the quorum stands.
+    SomebodyStands,
+    /// D4: an epoch is earned at its start offset.
+    EpochAtStart,
+    /// D5: an unclean stop makes inexact.
+    ExactOnlyWhenClean,
+    /// D6: an appointed primary still holds its stamp.
+    AppointedHoldsStamp,
+    /// D7: raising k waits.
+    RaiseWaits,
+    /// D8: attachment is on disk before it happens.
+    AttachOnDisk,
+    /// D9: a seat says from where it stands.
+    SeatFrom,
+    /// D10: a promise is for one electorate.
+    PromiseForElectorate,
+    /// D11: a shrink lifts the seats of who remains.
+    ShrinkLifts,
+    /// D12: a shrink lifts the holder's own.
+    ShrinkLiftsHolder,
+    /// D13: a restarted holder asks witnesses.
+    RestartedAsksWitnesses,
+    /// D14: the highest stamp leads.
+    HighestLeads,
+    /// D15: a bump changes authority only.
+    BumpIsNoLineage,
+    /// L2: a holder without authority says so.
+    FencedIsNotSeen,
+    /// L3: a handover keeps the old primary in the electorate.
+    HandoverKeepsOld,
+    /// L8: the last holder may take its release back.
+    TakeBackRelease,
+    /// L9: exactness is asked of witnesses, not of who stands.
+    StandingNeedsNoExactness,
+    /// L10: the recovery election.
+    Recovery,
+    /// The lazy lease returns to R on a missed ack.
+    LazyReturns,
+    /// A promise is on disk before it is sent.
+    PromiseOnDisk,
+    /// Promises first, then the compare-and-swap.
+    PromisesBeforeLease,
+    /// The peers' deadline counts from the heartbeat's sending.
+    AckFromSending,
+    /// A shrink waits until the rest has the cut offset.
+    ShrinkWaits,
+    /// A newcomer is in the record before it is admitted.
+    GrowBeforeAttach,
+    /// An engine starts at the dead end.
+    DeadEndStart,
+    /// A voter refuses a lower stamp.
+    VotersProtect,
+    /// The fence ends before the challenger may begin.
+    Margin,
+}

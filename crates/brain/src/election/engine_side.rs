@@ -1,0 +1,492 @@
+//! The engine beside this agent: what it is, what it is wanted to be, and the commands in between.
+//! Level-triggered: the wanted role is compared with what the engine says of itself, again and again.
+
+use std::collections::BTreeMap;
+
+use engine::Offset;
+
+use crate::cure::Cure;
+use crate::effect::{EngineCommand, PersistId, RequestId};
+use crate::identity::{Epoch, MemberId, MemberName};
+use crate::input::{EngineView, Exit, ProcessState};
+use crate::reason::Reason;
+use crate::stamp::Stamp;
+use crate::time::{Span, Tick};
+
+use super::Election;
+
+/// Whether there is a process, and whether it has spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// None runs.
+    Absent,
+    /// Wanted, not there yet.
+    Starting,
+    /// It runs.
+    Up,
+}
+
+/// What the engine is, or is wanted to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Posture {
+    /// A replica of nobody.
+    DeadEnd,
+    /// A replica of this member.
+    Follow(MemberName),
+    /// A primary.
+    Primary,
+}
+
+impl std::fmt::Display for Posture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Posture::DeadEnd => f.write_str("dead end"),
+            Posture::Follow(member) => write!(f, "replica of {member}"),
+            Posture::Primary => f.write_str("primary"),
+        }
+    }
+}
+
+/// What a command under way is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Purpose {
+    Posture(Posture),
+    Admit(Vec<MemberId>),
+    MinReplicas(u32),
+    SetAside,
+    Handover,
+    Other,
+}
+
+/// The engine as this member knows it.
+#[derive(Debug)]
+pub(crate) struct EngineSide {
+    pub(crate) run: u64,
+    pub(crate) phase: Phase,
+    pub(crate) view: Option<EngineView>,
+    /// When the question behind `view` was sent.
+    pub(crate) asked: Tick,
+    /// What it has certainly become since `view`: a command was answered.
+    assumed: Option<(Posture, Tick)>,
+    pub(crate) want: Posture,
+    observing: Option<Tick>,
+    pub(crate) observe_at: Tick,
+    under_way: BTreeMap<RequestId, Purpose>,
+    posture_retry: Tick,
+    found_data: bool,
+    /// The memory's stamp has been held against what this process loaded.
+    pub(crate) reconciled: bool,
+    start_at: Tick,
+    quick_deaths: u32,
+    started_at: Tick,
+    pub(crate) link_run: u64,
+    admitted: Option<Vec<MemberId>>,
+    min_replicas: Option<u32>,
+    aside_for: Option<Epoch>,
+    attach_after: PersistId,
+    pub(crate) hang_killed: bool,
+}
+
+impl EngineSide {
+    pub(crate) fn new(now: Tick) -> Self {
+        Self {
+            run: 0,
+            phase: Phase::Absent,
+            view: None,
+            asked: now,
+            assumed: None,
+            want: Posture::DeadEnd,
+            observing: None,
+            observe_at: now,
+            under_way: BTreeMap::new(),
+            posture_retry: now,
+            found_data: false,
+            reconciled: false,
+            start_at: now,
+            quick_deaths: 0,
+            started_at: now,
+            link_run: 0,
+            admitted: None,
+            min_replicas: None,
+            aside_for: None,
+            attach_after: PersistId(0),
+            hang_killed: false,
+        }
+    }
+
+    /// Up, and it has loaded its files.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.phase == Phase::Up && self.reconciled && self.view.as_ref().is_some_and(|v| !v.loading)
+    }
+
+    /// What it is, as far as is certain.
+    pub(crate) fn posture(&self) -> Option<Posture> {
+        if let Some((posture, _)) = &self.assumed {
+            return Some(posture.clone());
+        }
+        let view = self.view.as_ref()?;
+        Some(match (&view.upstream, view.is_primary) {
+            (_, true) => Posture::Primary,
+            (Some(upstream), _) => Posture::Follow(upstream.clone()),
+            (None, _) => Posture::DeadEnd,
+        })
+    }
+
+    /// Whether it certainly replicates from nobody and accepts no write: it is gone, or it has said
+    /// that it stands at the dead end.
+    pub(crate) fn is_detached(&self) -> bool {
+        match self.phase {
+            Phase::Absent => true,
+            Phase::Starting => false,
+            Phase::Up => {
+                self.assumed.is_none()
+                    && self
+                        .view
+                        .as_ref()
+                        .is_some_and(|v| !v.is_primary && v.upstream.is_none() && !v.link_up)
+            }
+        }
+    }
+
+    /// Whether it is at the dead end by its own word or by an answered command.
+    pub(crate) fn is_demoted(&self) -> bool {
+        self.phase == Phase::Absent || self.posture() == Some(Posture::DeadEnd)
+    }
+
+    pub(crate) fn offset(&self) -> Option<Offset> {
+        self.view.as_ref().and_then(|v| v.offset)
+    }
+
+    fn posture_under_way(&self) -> Option<&Posture> {
+        self.under_way.values().find_map(|p| match p {
+            Purpose::Posture(posture) => Some(posture),
+            _ => None,
+        })
+    }
+
+    /// Whether these members' users are on, and no others', for certain.
+    pub(crate) fn has_admitted(&self, members: &[MemberId]) -> bool {
+        self.admitted.as_deref() == Some(members)
+    }
+}
+
+impl Election {
+    /// An engine that died sooner than this after its start waits before the next one.
+    const QUICK_DEATH: Span = Span::from_millis(3000);
+
+    pub(super) fn step_engine(&mut self, now: Tick) {
+        if self.engine.phase == Phase::Absent && self.may_start_engine() {
+            if now < self.engine.start_at {
+                return self.wake_by(self.engine.start_at);
+            }
+            self.engine.phase = Phase::Starting;
+            self.out.engine(EngineCommand::Start, Reason::detail("start", "start the engine"));
+        }
+        if self.engine.phase != Phase::Up {
+            return;
+        }
+        match self.engine.observing {
+            // A lost answer must not blind the member; the edge reports silence on its own.
+            Some(sent) if now.since(sent) < Span::from_millis(2000) => {
+                self.wake_by(sent + Span::from_millis(2000));
+            }
+            _ if now >= self.engine.observe_at => {
+                self.engine.observing = Some(now);
+                self.out.engine(EngineCommand::Observe, Reason::routine("observe"));
+            }
+            _ => self.wake_by(self.engine.observe_at),
+        }
+    }
+
+    fn may_start_engine(&self) -> bool {
+        self.stopping.is_none()
+    }
+
+    /// Looks at the engine as soon as possible.
+    pub(super) fn observe_soon(&mut self, now: Tick) {
+        self.engine.observe_at = self.engine.observe_at.min(now);
+    }
+
+    pub(super) fn on_started(&mut self, run: u64, found_data: bool, now: Tick) {
+        self.engine.run = run;
+        self.engine.phase = Phase::Up;
+        self.engine.view = None;
+        self.engine.assumed = None;
+        self.engine.want = Posture::DeadEnd;
+        self.engine.observing = None;
+        self.engine.observe_at = now;
+        self.engine.found_data = found_data;
+        self.engine.reconciled = false;
+        self.engine.under_way.clear();
+        self.engine.admitted = None;
+        self.engine.min_replicas = None;
+        self.engine.started_at = now;
+        self.engine.hang_killed = false;
+        self.out.note(Reason::detail("started", format!("engine process {run} started")));
+    }
+
+    pub(super) fn on_seen(&mut self, run: u64, asked: Tick, view: EngineView, now: Tick) {
+        if run != self.engine.run || self.engine.phase != Phase::Up {
+            return;
+        }
+        self.engine.observing = None;
+        // While it loads or anything waits for it, look often; else every H.
+        let pause = if view.loading || self.is_busy() {
+            Span::from_millis(20)
+        } else {
+            self.settings.timing.heartbeat
+        };
+        self.engine.observe_at = now + pause;
+        if self.engine.assumed.as_ref().is_some_and(|(_, since)| asked >= *since) {
+            self.engine.assumed = None;
+        }
+        let was_up = self.engine.view.as_ref().is_some_and(|v| v.link_up);
+        if view.link_up && !was_up {
+            self.engine.link_run += 1;
+            self.next_gossip = now;
+        }
+        let loaded = !view.loading;
+        self.engine.asked = asked;
+        self.engine.view = Some(view);
+        if loaded && !self.engine.reconciled {
+            self.reconcile_stamp(now);
+        }
+        self.refresh_stamp(now);
+        self.handover_sees_engine(asked, now);
+        self.vote_sees_engine(now);
+    }
+
+    /// Something waits for what the engine says next.
+    fn is_busy(&self) -> bool {
+        self.vote.is_some()
+            || self.waiting_asks()
+            || self.leading.as_ref().is_some_and(|l| l.is_busy())
+            || self.engine.posture() != Some(self.engine.want.clone())
+            || self.engine.view.as_ref().is_some_and(|v| {
+                matches!(self.engine.want, Posture::Follow(_)) && (!v.link_up || v.sync_in_progress)
+            })
+    }
+
+    pub(super) fn on_did(&mut self, request: RequestId, result: Result<(), String>, now: Tick) {
+        let Some(purpose) = self.engine.under_way.remove(&request) else { return };
+        self.observe_soon(now);
+        match (purpose, result) {
+            (Purpose::Posture(posture), Ok(())) => {
+                self.engine.assumed = Some((posture.clone(), now));
+                if posture == Posture::Primary {
+                    self.on_promoted(now);
+                }
+            }
+            (Purpose::Posture(posture), Err(error)) => {
+                self.engine.posture_retry = now + Span::from_millis(100);
+                let text = format!("the engine did not become {posture}: {error}");
+                self.out.note(Reason::detail("refused", text));
+            }
+            (Purpose::Admit(members), Ok(())) => self.engine.admitted = Some(members),
+            (Purpose::MinReplicas(n), Ok(())) => self.engine.min_replicas = Some(n),
+            (Purpose::Admit(_), Err(_)) => self.engine.admitted = None,
+            (Purpose::SetAside | Purpose::Other | Purpose::MinReplicas(_), _) => {}
+            (Purpose::Handover, result) => self.handover_paused(result, now),
+        }
+    }
+
+    /// Sends the commands that bring the engine to what is wanted.
+    pub(super) fn command_engine(&mut self, now: Tick) {
+        if self.engine.phase != Phase::Up || !self.engine.reconciled {
+            return;
+        }
+        self.admit(now);
+        let want = self.engine.want.clone();
+        if self.engine.posture() == Some(want.clone()) && self.engine.posture_under_way().is_none() {
+            return;
+        }
+        match self.engine.posture_under_way() {
+            Some(under_way) if *under_way == want => return,
+            // The dead end is safe to ask for at any time; everything else waits its turn.
+            Some(_) if want != Posture::DeadEnd => return,
+            _ => {}
+        }
+        if now < self.engine.posture_retry && want != Posture::DeadEnd {
+            return self.wake_by(self.engine.posture_retry);
+        }
+        match &want {
+            Posture::DeadEnd => self.posture(Posture::DeadEnd, EngineCommand::DeadEnd),
+            Posture::Primary => self.posture(Posture::Primary, EngineCommand::Promote),
+            Posture::Follow(member) => {
+                let member = member.clone();
+                if self.may_attach(&member) {
+                    self.posture(want, EngineCommand::Follow(member));
+                }
+            }
+        }
+    }
+
+    fn posture(&mut self, posture: Posture, command: EngineCommand) {
+        let why = Reason::detail("posture", format!("the engine becomes {posture}"));
+        let request = self.out.engine(command, why);
+        self.engine.under_way.insert(request, Purpose::Posture(posture));
+    }
+
+    /// Demotes at once, whatever is under way (failover.md 2.7 F2).
+    pub(super) fn demote_now(&mut self, why: Reason) {
+        self.engine.want = Posture::DeadEnd;
+        if self.engine.phase == Phase::Up && self.engine.posture() != Some(Posture::DeadEnd) {
+            let request = self.out.engine(EngineCommand::DeadEnd, why);
+            self.engine.under_way.insert(request, Purpose::Posture(Posture::DeadEnd));
+        }
+    }
+
+    /// Before the engine attaches: the attachment is on disk, and data that would be thrown away are
+    /// set aside.
+    fn may_attach(&mut self, upstream: &MemberName) -> bool {
+        let Some(following) = &self.following else { return false };
+        let epoch = following.beat.lineage.epoch;
+        let direct = following.beat.holder.id.name == *upstream;
+        if let Some(lost) = self.diverged_bytes() {
+            if self.engine.aside_for != Some(epoch) {
+                self.engine.aside_for = Some(epoch);
+                let text = format!(
+                    "{lost} B written here in epoch {} were never part of epoch {epoch}: kept aside",
+                    self.memory.stamp.epoch
+                );
+                let why = Reason::story("diverged", text);
+                let request = self.out.engine(EngineCommand::SetAside, why);
+                self.engine.under_way.insert(request, Purpose::SetAside);
+            }
+            if self.engine.under_way.values().any(|p| *p == Purpose::SetAside) {
+                return false;
+            }
+        }
+        if direct && self.memory.attached_in != Some(epoch) {
+            self.memory.attached_in = Some(epoch);
+            let why = Reason::detail("attach", format!("about to attach in epoch {epoch}"));
+            self.engine.attach_after = self.out.persist(&self.memory, why);
+        }
+        self.out.persisted >= self.engine.attach_after || !self.settings.keeps(Cure::AttachOnDisk)
+    }
+
+    /// Has these members' users switched on, and all others' off.
+    fn admit(&mut self, _now: Tick) {
+        let wanted = self.wanted_admissions();
+        let under_way = self.engine.under_way.values().any(|p| matches!(p, Purpose::Admit(_)));
+        if under_way || self.engine.admitted.as_ref() == Some(&wanted) {
+            return;
+        }
+        let names: Vec<String> = wanted.iter().map(|m| m.name.to_string()).collect();
+        let why = Reason::detail("admit", format!("may replicate: {}", names.join(", ")));
+        let request = self.out.engine(EngineCommand::Admit(wanted.clone()), why);
+        self.engine.under_way.insert(request, Purpose::Admit(wanted));
+    }
+
+    /// Sets the engine's own write guard, if it is another.
+    pub(super) fn guard(&mut self, n: u32) {
+        if self.engine.phase != Phase::Up || self.engine.min_replicas == Some(n) {
+            return;
+        }
+        if self.engine.under_way.values().any(|p| matches!(p, Purpose::MinReplicas(_))) {
+            return;
+        }
+        let why = Reason::detail("guard", format!("min-replicas-to-write {n}"));
+        let request = self.out.engine(EngineCommand::MinReplicas(n), why);
+        self.engine.under_way.insert(request, Purpose::MinReplicas(n));
+    }
+
+    /// A command whose answer nobody waits for.
+    pub(super) fn tell_engine(&mut self, command: EngineCommand, why: Reason) {
+        if self.engine.phase == Phase::Up {
+            let request = self.out.engine(command, why);
+            self.engine.under_way.insert(request, Purpose::Other);
+        }
+    }
+
+    /// A command of the handover.
+    pub(super) fn handover_command(&mut self, command: EngineCommand, why: Reason) {
+        let request = self.out.engine(command, why);
+        self.engine.under_way.insert(request, Purpose::Handover);
+    }
+
+    /// Ends the engine: it does not answer, or must not live.
+    pub(super) fn kill_engine(&mut self, why: Reason) {
+        self.out.engine(EngineCommand::Kill, why);
+    }
+
+    /// The hang budget (failover.md 2.12): telling busy from dead.
+    pub(super) fn on_silent(&mut self, run: u64, since: Tick, process: ProcessState, now: Tick) {
+        if run != self.engine.run || self.engine.phase != Phase::Up || self.engine.hang_killed {
+            return;
+        }
+        let budget = match process {
+            ProcessState::Stopped => Span::from_millis(2000),
+            ProcessState::DiskWait | ProcessState::Idle => Span::from_millis(5000),
+            ProcessState::Busy => Span::from_millis(15_000),
+        };
+        let silent = now.since(since);
+        if silent >= budget {
+            self.engine.hang_killed = true;
+            let text = format!("the engine has not answered for {silent} ({process:?}): ended");
+            self.kill_engine(Reason::story("hang", text));
+        } else {
+            self.wake_by(since + budget);
+        }
+    }
+
+    pub(super) fn on_exited(&mut self, run: u64, exit: Exit, now: Tick) {
+        if run != self.engine.run && self.engine.phase != Phase::Starting {
+            return;
+        }
+        let led = self.leading.is_some();
+        let lived = now.since(self.engine.started_at);
+        let quick = lived < Self::QUICK_DEATH || self.engine.phase == Phase::Starting;
+        self.engine.quick_deaths = if quick { self.engine.quick_deaths + 1 } else { 0 };
+        let back_off = Span::from_millis(100).scaled(1 << self.engine.quick_deaths.min(6), 1);
+        self.engine.start_at = if self.engine.quick_deaths > 1 { now + back_off } else { now };
+        self.engine.phase = Phase::Absent;
+        self.engine.view = None;
+        self.engine.assumed = None;
+        self.engine.observing = None;
+        self.engine.under_way.clear();
+        self.engine.want = Posture::DeadEnd;
+        self.stamp_after_exit(exit);
+        let own_fault = exit.is_own_fault();
+        if led && own_fault {
+            self.memory.deaths.push(now);
+            self.dirty = true;
+        }
+        let text = format!("the engine ended ({exit:?}) after {lived}");
+        let why = if self.stopping.is_some() {
+            Reason::detail("exited", text.clone())
+        } else {
+            Reason::story("exited", text.clone())
+        };
+        self.out.note(why);
+        if led {
+            self.lead_lost_engine(text, own_fault, now);
+        }
+    }
+
+    /// What an engine's end leaves of the data.
+    fn stamp_after_exit(&mut self, exit: Exit) {
+        self.engine.reconciled = false;
+        let clean = exit == Exit::Clean && self.settings.persistent;
+        self.memory.clean = clean;
+        if !clean && !self.settings.fsync_always && self.settings.keeps(Cure::ExactOnlyWhenClean) {
+            self.memory.exact = false;
+        }
+        if !self.settings.persistent {
+            self.memory.stamp.complete = false;
+        }
+        self.dirty = true;
+    }
+
+    /// A memory as a stamp with nothing in it.
+    pub(super) fn stamp_lost(&mut self) {
+        self.memory.stamp = Stamp::default();
+        self.memory.exact = false;
+        self.dirty = true;
+    }
+
+    /// Whether the process found files to load when it started.
+    pub(super) fn engine_found_data(&self) -> bool {
+        self.engine.found_data
+    }
+}

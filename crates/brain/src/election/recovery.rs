@@ -1,0 +1,252 @@
+//! Beginnings and new beginnings (failover.md 2.11): bootstrap, the recovery election after
+//! everything stopped, and the group whose data are all gone.
+
+use std::collections::BTreeMap;
+
+use engine::Offset;
+
+use crate::cure::Cure;
+use crate::effect::AskId;
+use crate::identity::{Epoch, MemberName};
+use crate::message::Standing;
+use crate::reason::Reason;
+use crate::record::{Electorate, Lineage, Record, Seat};
+use crate::time::{Span, Tick};
+use crate::topology::Durability;
+
+use super::Election;
+
+impl Election {
+    /// Bootstrap, or a new beginning when nobody has anything.
+    pub(super) fn step_recovery(&mut self, now: Tick) {
+        if self.leading.is_some() || self.candidate.is_some() || self.stopping.is_some() {
+            return;
+        }
+        let Some(record) = self.store.record() else { return };
+        if self.store.lacking {
+            let text = "the record is missing or older than what this member knows";
+            self.blocked = Some(format!("RecoveryBlocked: {text}"));
+            return;
+        }
+        if !self.engine.is_ready() || self.creation.is_some() {
+            return;
+        }
+        let record = record.clone();
+        if record.initialised {
+            self.consider_new_beginning(&record, now);
+        } else {
+            self.consider_bootstrap(&record, now);
+        }
+    }
+
+    /// What every other member says, as far as it is recent.
+    fn recent_reports(&self, now: Tick) -> BTreeMap<MemberName, &Standing> {
+        let recent = self.settings.timing.heartbeat.scaled(6, 1);
+        self.peers
+            .iter()
+            .filter_map(|(name, p)| p.report.as_ref().map(|(r, at)| (name, r, at)))
+            .filter(|(_, _, at)| now.since(**at) < recent)
+            .map(|(name, r, _)| (name.clone(), r))
+            .collect()
+    }
+
+    fn patience_is_over(&self, now: Tick) -> bool {
+        let since = self.orphan_since.unwrap_or(now).max(self.born);
+        now.since(since) >= self.settings.recovery_timeout
+    }
+
+    /// The first primary (failover.md 2.11): every named member answers, nobody knows an epoch.
+    fn consider_bootstrap(&mut self, record: &Record, now: Tick) {
+        let reports = self.recent_reports(now);
+        let known = reports.values().find(|r| !r.virgin && r.epoch > Epoch(0));
+        if !self.memory.is_virgin() || known.is_some() {
+            let who = known.map_or(&self.id.name, |r| &r.who.id.name);
+            self.blocked = Some(format!(
+                "RecoveryBlocked: the record is new, yet {who} knows an epoch: this is no bootstrap"
+            ));
+            return;
+        }
+        let named = record.members.iter().filter(|m| **m != self.id.name);
+        let missing = named.clone().filter(|m| !reports.contains_key(*m)).count();
+        let majority = (reports.len() + 1) * 2 > record.members.len();
+        let strict = matches!(self.settings.durability, Durability::Strict { .. });
+        let enough = missing == 0 || (!strict && majority && self.patience_is_over(now));
+        if !enough {
+            self.blocked = Some(format!("Bootstrap: waiting for {missing} members to answer"));
+            return;
+        }
+        let lowest = reports.values().filter(|r| r.ready).map(|r| r.who.id.name.ordinal()).min();
+        if reports.values().any(|r| !r.ready) && !self.patience_is_over(now) {
+            return;
+        }
+        if lowest.is_some_and(|other| other < self.id.name.ordinal()) {
+            return;
+        }
+        let others: Vec<Standing> = reports.values().map(|r| (*r).clone()).collect();
+        let text = format!("{} is the first primary: nobody has led before", self.id.name);
+        self.create(record, &others, text, now);
+    }
+
+    /// Every member lost everything: a new line, said aloud (failover.md 2.11).
+    fn consider_new_beginning(&mut self, record: &Record, now: Tick) {
+        let held = record.holder.is_some();
+        let still = now.since(self.store.changed_at) >= self.settings.timing.lease;
+        let me_empty = !self.memory.stamp.complete && self.engine.is_detached();
+        if !me_empty || self.following_is_fresh(now) || (held && !still) {
+            if held && me_empty && !still {
+                self.wake_by(self.store.changed_at + self.settings.timing.lease);
+            }
+            return;
+        }
+        let reports = self.recent_reports(now);
+        let everybody = self.settings.others().all(|m| reports.contains_key(m));
+        let nobody_has = reports.values().all(|r| r.ready && (r.lost || r.virgin));
+        let allowed = everybody || (!self.settings.persistent && self.patience_is_over(now));
+        if !nobody_has || !allowed {
+            if nobody_has {
+                self.blocked = Some("RecoveryBlocked: this member has no data, others are silent".into());
+            }
+            return;
+        }
+        let lowest = reports.values().map(|r| r.who.id.name.ordinal()).min();
+        if lowest.is_some_and(|other| other < self.id.name.ordinal()) {
+            return;
+        }
+        let others: Vec<Standing> = reports.values().map(|r| (*r).clone()).collect();
+        let text = format!(
+            "every member of the group has lost its data: {} begins anew, EMPTY",
+            self.id.name
+        );
+        self.create(record, &others, text, now);
+    }
+
+    /// Writes the record of a line of data that begins with nothing.
+    fn create(&mut self, old: &Record, others: &[Standing], text: String, now: Tick) {
+        let epoch = self.epoch_known().max(old.epoch).next();
+        let start = self.own_line_offset();
+        let seats =
+            others.iter().map(|r| Seat { member: r.who.id.clone(), from: start }).collect();
+        let mut record = old.clone();
+        record.holder = Some(self.incarnation());
+        record.epoch = epoch;
+        record.initialised = true;
+        record.released = None;
+        record.electorate = Electorate {
+            version: old.electorate.version + 1,
+            seats,
+            holder_from: start,
+            copies: self.settings.durability.copies(),
+        };
+        record.lineage = Some(Lineage { epoch, start, parent_start: start, ..Lineage::default() });
+        record.renewal = self.next_renewal();
+        self.memory.stamp.complete = true;
+        self.memory.stamp.epoch = Epoch(0);
+        self.replace_alone(record, Reason::story("beginning", text), now);
+    }
+
+    /// Whether a recovery election could be decided by those who answered the pre-vote.
+    pub(super) fn recovery_might_do(&self, answered: &[MemberName], now: Tick) -> bool {
+        if !self.settings.keeps(Cure::Recovery) {
+            return false;
+        }
+        let members = self.members_of_record();
+        let others = members.iter().filter(|m| **m != self.id);
+        let silent = others.filter(|m| !answered.contains(&m.name)).count();
+        silent == 0 || self.patience_is_over(now)
+    }
+
+    /// The recovery election (failover.md 2.11): all of {A} ∪ E have answered, or patience is over and
+    /// enough have. The highest stamp leads: voters refuse a lower one.
+    pub(super) fn recovery_verdict(
+        &self,
+        granted: &BTreeMap<MemberName, Standing>,
+        answered: &[MemberName],
+        now: Tick,
+    ) -> Result<String, String> {
+        if !self.settings.keeps(Cure::Recovery) {
+            return Err("no recovery".into());
+        }
+        let members = self.members_of_record();
+        // A member promised, or came back with another disk: that is an answer too.
+        let reports = self.recent_reports(now);
+        let is_lost = |name: &MemberName| {
+            answered.contains(name)
+                && reports.get(name).is_some_and(|r| r.lost || r.virgin || !members.contains(&r.who.id))
+        };
+        let silent: Vec<String> = members
+            .iter()
+            .filter(|m| **m != self.id)
+            .filter(|m| !granted.contains_key(&m.name) && !is_lost(&m.name))
+            .map(|m| m.name.to_string())
+            .collect();
+        if silent.is_empty() {
+            return Ok("recovery: all have answered, this copy is the fullest \
+                 (waited writes rest on the disks)"
+                .into());
+        }
+        if !self.patience_is_over(now) {
+            return Err(format!("waiting for {}", silent.join(", ")));
+        }
+        if matches!(self.settings.durability, Durability::Strict { .. }) {
+            return Err(format!("strict waits for {} or a person", silent.join(", ")));
+        }
+        if self.recovery_quorum(granted) {
+            return Ok(format!(
+                "recovery without {}: the fullest of who answered",
+                silent.join(", ")
+            ));
+        }
+        Err(format!("too few without {}", silent.join(", ")))
+    }
+
+    /// A and one of E, or p of E.
+    fn recovery_quorum(&self, granted: &BTreeMap<MemberName, Standing>) -> bool {
+        let Some(record) = self.store.record() else { return false };
+        let e = &record.electorate;
+        let seated = granted.values().filter(|r| e.seat(&r.who.id).is_some()).count();
+        let last = record.holder.as_ref().map(|h| &h.id);
+        let last = last.or(record.released.as_ref().map(|r| &r.by));
+        let with_last = granted.values().any(|r| last == Some(&r.who.id));
+        let need = super::quorum::promises(e.len(), e.copies, self.settings.failsafe);
+        (with_last && (seated >= 1 || e.is_empty())) || (seated >= need && !e.is_empty())
+    }
+
+    /// A person accepts what is lost (failover.md 2.11): a new generation of epochs.
+    pub(super) fn wish_promote(&mut self, ask: AskId, now: Tick) {
+        if self.leading.is_some() {
+            return self.answer(ask, Err("this member leads already".into()));
+        }
+        if self.following_is_fresh(now) {
+            let who = self.primary_known().map_or("another".into(), |h| h.id.name.to_string());
+            return self.answer(ask, Err(format!("{who} leads: use `failover --to` instead")));
+        }
+        if !self.engine.is_ready() || !self.engine.is_demoted() {
+            return self.answer(ask, Err("the engine has not loaded yet".into()));
+        }
+        let old = self.store.record().cloned().unwrap_or_default();
+        let generation = ((self.epoch_known().max(old.epoch).0 >> 32) + 1) << 32;
+        let start = self.own_line_offset();
+        let mut record = old.clone();
+        record.holder = Some(self.incarnation());
+        record.epoch = Epoch(generation);
+        record.initialised = true;
+        record.released = None;
+        record.electorate = Electorate {
+            version: old.electorate.version + 1,
+            seats: Vec::new(),
+            holder_from: Offset(start.0),
+            copies: self.settings.durability.copies(),
+        };
+        record.lineage = Some(self.lineage_from_here(Epoch(generation)));
+        record.renewal = self.next_renewal();
+        let text = format!("a person made {} lead, accepting what is lost", self.id.name);
+        self.memory.stamp.complete = true;
+        self.replace_alone(record, Reason::story("forced", text.clone()), now);
+        self.answer(ask, Ok(text));
+    }
+
+    /// How long after its start a member without a primary says so.
+    pub(super) fn silence(&self, now: Tick) -> Span {
+        self.orphan_since.map_or(Span::ZERO, |since| now.since(since))
+    }
+}

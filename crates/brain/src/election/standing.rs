@@ -1,0 +1,319 @@
+//! How this member's data stand: its stamp, kept true by what the engine says (failover.md 2.8).
+
+use engine::Offset;
+
+use crate::cure::Cure;
+use crate::effect::{Act, PersistId};
+use crate::identity::{Epoch, MemberName};
+use crate::message::{Message, Standing};
+use crate::reason::Reason;
+use crate::stamp::Stamp;
+use crate::time::{Span, Tick};
+
+use super::outbox::Deferred;
+use super::{Election, Peer};
+
+impl Election {
+    /// All that others judge this member by.
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            who: self.incarnation(),
+            stamp: self.memory.stamp.clone(),
+            exact: self.memory.exact,
+            attached_in: self.memory.attached_in,
+            epoch: self.memory.epoch_max(),
+            virgin: self.memory.is_virgin(),
+            lost: self.is_lost(),
+            ready: self.engine.is_ready(),
+            link_up: self.engine.view.as_ref().is_some_and(|v| v.link_up),
+            link_run: self.engine.link_run,
+            stopping: self.stopping.is_some(),
+            quarantined: self.is_quarantined(),
+            roomy: self.roomy,
+        }
+    }
+
+    /// It held data, or must have, and the loaded engine has none.
+    fn is_lost(&self) -> bool {
+        self.engine.is_ready()
+            && !self.memory.stamp.complete
+            && !self.memory.is_virgin()
+            && self.engine.is_detached()
+    }
+
+    /// Three deaths as primary by its own fault in ten minutes (failover.md 2.12).
+    pub(super) fn is_quarantined(&self) -> bool {
+        let recent = self.memory.deaths.iter().rev().take(3).collect::<Vec<_>>();
+        recent.len() == 3 && recent[0].since(*recent[2]) <= Span::from_millis(600_000)
+    }
+
+    /// The first look at a freshly loaded engine: what is left of what the memory promises.
+    pub(super) fn reconcile_stamp(&mut self, now: Tick) {
+        self.engine.reconciled = true;
+        let Some(view) = self.engine.view.clone() else { return };
+        let before = self.memory.stamp.clone();
+        let was_virgin = self.memory.is_virgin();
+        if self.engine_found_data() {
+            let stamp = &mut self.memory.stamp;
+            if view.replid.is_known() && view.replid == stamp.replid {
+                stamp.offset = view.offset.unwrap_or_default();
+            } else if !self.memory.clean && !self.settings.fsync_always {
+                stamp.offset = stamp.offset.min(stamp.durable.max(Offset(0)));
+            }
+            stamp.complete &= !self.memory.syncing;
+            self.rank_cut_stamp_last();
+        } else if !was_virgin {
+            self.stamp_lost();
+            if before.complete {
+                let text = format!("the data are gone: there was {before}, the disk is empty now");
+                self.out.note(Reason::story("emptied", text));
+            }
+        }
+        self.memory.clean = false;
+        self.dirty = true;
+        self.next_gossip = now;
+        self.next_persist = now;
+    }
+
+    /// A stamp cut below the start of its own epoch loses that epoch (protocol-traces D5).
+    fn rank_cut_stamp_last(&mut self) {
+        let stamp = &mut self.memory.stamp;
+        let begun = self.memory.history.iter().find(|b| b.epoch == stamp.epoch);
+        if begun.is_some_and(|b| stamp.replid == b.replid && stamp.offset < b.start) {
+            stamp.epoch = Epoch(0);
+        }
+    }
+
+    /// Takes over what the engine says of its data.
+    pub(super) fn refresh_stamp(&mut self, now: Tick) {
+        if !self.engine.reconciled {
+            return;
+        }
+        let Some(view) = self.engine.view.clone() else { return };
+        let before = (self.memory.stamp.complete, self.memory.stamp.epoch, self.memory.exact);
+        if view.loading || view.sync_in_progress {
+            self.memory.syncing |= view.sync_in_progress;
+            self.memory.stamp.complete = false;
+        } else if view.is_primary {
+            self.stamp_as_primary(&view);
+        } else if view.upstream.is_some() {
+            self.stamp_as_replica(&view, now);
+        } else if view.replid.is_known() && self.continues_stamp(&view) {
+            if let Some(offset) = view.offset {
+                self.memory.stamp.offset = offset;
+            }
+        }
+        self.memory.stamp.durable = view.durable.min(self.memory.stamp.offset);
+        let after = (self.memory.stamp.complete, self.memory.stamp.epoch, self.memory.exact);
+        if before != after {
+            self.dirty = true;
+            self.next_persist = now;
+            self.next_gossip = self.next_gossip.min(now);
+        } else {
+            self.dirty = true;
+        }
+    }
+
+    fn stamp_as_primary(&mut self, view: &crate::input::EngineView) {
+        let Some(leading) = &self.leading else { return };
+        self.memory.stamp = Stamp {
+            epoch: leading.lineage.epoch,
+            replid: view.replid.clone(),
+            offset: view.offset.unwrap_or(self.memory.stamp.offset),
+            durable: view.durable,
+            complete: true,
+        };
+        self.memory.syncing = false;
+        self.memory.exact = true;
+    }
+
+    /// Whether the engine at the dead end goes on counting on the stamp's stream.
+    fn continues_stamp(&self, view: &crate::input::EngineView) -> bool {
+        view.replid == self.memory.stamp.replid || view.replid2 == self.memory.stamp.replid
+    }
+
+    fn stamp_as_replica(&mut self, view: &crate::input::EngineView, _now: Tick) {
+        let Some(offset) = view.offset else {
+            // After an aborted full sync the engine shows old numbers over no data (engine.md 1.4).
+            if !view.link_up {
+                self.memory.stamp.complete &= self.continues_stamp(view);
+            }
+            return;
+        };
+        if !view.link_up {
+            if self.continues_stamp(view) {
+                self.memory.stamp.offset = offset;
+            }
+            return;
+        }
+        let Some(following) = &self.following else { return };
+        let beat = &following.beat;
+        if !beat.replid.is_known() || view.replid != beat.replid {
+            return;
+        }
+        self.memory.syncing = false;
+        let stamp = &mut self.memory.stamp;
+        stamp.replid = view.replid.clone();
+        stamp.offset = offset;
+        stamp.complete = true;
+        let at_start = offset >= beat.lineage.start || !self.settings.keeps(Cure::EpochAtStart);
+        if at_start {
+            stamp.epoch = beat.lineage.epoch;
+        }
+        if beat.link_seen == self.engine.link_run && offset >= beat.offset {
+            self.memory.exact = true;
+        }
+    }
+
+    /// How many bytes were written here that are not part of the line being followed.
+    pub(super) fn diverged_bytes(&self) -> Option<u64> {
+        let following = self.following.as_ref()?;
+        let stamp = &self.memory.stamp;
+        if !stamp.complete || stamp.epoch >= following.beat.lineage.epoch {
+            return None;
+        }
+        let next = following.beat.history.iter().rfind(|b| b.epoch > stamp.epoch)?;
+        let same_line = next.parent_epoch == stamp.epoch;
+        (same_line && stamp.offset > next.parent_start)
+            .then(|| stamp.offset.ahead_of(next.parent_start))
+    }
+
+    /// Somebody wants to know how this member stands.
+    pub(super) fn on_stamp_ask(
+        &mut self,
+        from: &MemberName,
+        ask: u64,
+        until: Option<Offset>,
+        within: Span,
+        now: Tick,
+    ) {
+        let deadline = now + within;
+        self.asks.retain(|a| a.from != *from);
+        self.asks.push(WaitingAsk { from: from.clone(), ask, until, deadline});
+        self.observe_soon(now);
+        self.answer_asks(now);
+    }
+
+    /// Whether somebody waits for this member's offset.
+    pub(super) fn waiting_asks(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// Answers the asks whose offset is reached or whose time is over.
+    pub(super) fn answer_asks(&mut self, now: Tick) {
+        let offset = self.memory.stamp.offset;
+        let (due, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.asks).into_iter().partition(|a| {
+                let reached = a.until.is_none_or(|until| offset >= until);
+                reached
+                    || now >= a.deadline
+            });
+        self.asks = waiting;
+        for ask in due {
+            let report = Box::new(self.standing());
+            let why = Reason::routine("standing");
+            self.send(&ask.from, Message::Standing { ask: ask.ask, report }, why);
+        }
+        if let Some(deadline) = self.asks.iter().map(|a| a.deadline).min() {
+            self.wake_by(deadline);
+        }
+    }
+
+    pub(super) fn on_standing(
+        &mut self,
+        from: &MemberName,
+        ask: u64,
+        report: Standing,
+        now: Tick,
+    ) {
+        self.learn_standing(from, &report, now);
+        self.succession_hears(from, ask, &report, now);
+        self.handover_hears(from, ask, &report, now);
+        self.change_hears(now);
+    }
+
+    pub(super) fn learn_standing(&mut self, from: &MemberName, report: &Standing, now: Tick) {
+        if let Some(peer) = self.peers.get_mut(from) {
+            if peer.link_seen.0 != report.link_run || peer.is_another_run(report) {
+                peer.link_seen = (report.link_run, now);
+            }
+            peer.report = Some((report.clone(), now));
+        }
+    }
+
+    /// Tells everybody how this member stands: often while there is no primary, seldom else.
+    pub(super) fn step_gossip(&mut self, now: Tick) {
+        self.answer_asks(now);
+        if now < self.next_gossip {
+            return self.wake_by(self.next_gossip);
+        }
+        let calm = self.leading.is_some() || self.following_is_fresh(now);
+        let pause = if calm { 10 } else { 1 };
+        self.next_gossip = now + self.settings.timing.heartbeat.scaled(pause, 1);
+        self.wake_by(self.next_gossip);
+        let report = Box::new(self.standing());
+        let others: Vec<MemberName> = self.settings.others().cloned().collect();
+        for to in others {
+            let message = Message::Standing { ask: 0, report: report.clone() };
+            self.send(&to, message, Reason::routine("gossip"));
+        }
+    }
+
+    /// Puts the memory on disk, at most once a second when nothing presses.
+    pub(super) fn step_memory(&mut self, now: Tick) {
+        if !self.dirty {
+            return;
+        }
+        if now < self.next_persist {
+            return self.wake_by(self.next_persist);
+        }
+        self.persist("stamp", now);
+    }
+
+    /// Puts the memory on disk now.
+    pub(super) fn persist(&mut self, why: &'static str, now: Tick) -> PersistId {
+        self.dirty = false;
+        self.next_persist = now + Span::from_millis(1000);
+        self.out.persist(&self.memory, Reason::routine(why))
+    }
+
+    pub(super) fn on_persisted(&mut self, id: PersistId, now: Tick) {
+        for deferred in self.out.confirmed(id) {
+            match deferred {
+                Deferred::Send(to, message, why) => {
+                    if self.may_still_send(&message) {
+                        self.out.push(Act::Send { to, message }, why);
+                    }
+                }
+            }
+        }
+        self.lead_persisted(now);
+        self.vote_persisted(now);
+    }
+
+    /// An ack that waited for the disk must not leave when a promise was given meanwhile.
+    fn may_still_send(&self, message: &Message) -> bool {
+        match message {
+            Message::Ack(ack) if ack.nack.is_none() => {
+                self.memory.promised.as_ref().is_none_or(|(epoch, _)| *epoch <= ack.epoch)
+                    && self.vote.is_none()
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Peer {
+    fn is_another_run(&self, report: &Standing) -> bool {
+        self.report.as_ref().is_none_or(|(known, _)| known.who != report.who)
+    }
+}
+
+/// Somebody waits to hear how this member stands.
+#[derive(Debug)]
+pub(crate) struct WaitingAsk {
+    from: MemberName,
+    ask: u64,
+    until: Option<Offset>,
+    deadline: Tick,
+}

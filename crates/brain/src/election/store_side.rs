@@ -1,0 +1,219 @@
+//! What this member knows of the record, and the reads that it makes.
+
+use crate::effect::{Act, RequestId};
+use crate::identity::MemberName;
+use crate::input::StoreOutcome;
+use crate::reason::Reason;
+use crate::record::{Record, Version};
+use crate::time::{Span, Tick};
+
+use super::Election;
+
+/// The record as last seen, and since when it has stood so.
+#[derive(Debug)]
+pub(crate) struct StoreSide {
+    seen: Option<(Version, Record)>,
+    /// When a change of the version was last observed here. A challenger waits W from this.
+    pub(crate) changed_at: Tick,
+    /// The store has answered a read at least once.
+    pub(crate) known: bool,
+    /// The last call was answered.
+    pub(crate) reachable: bool,
+    /// The record was missing, or older than what this disk knows, at the last read.
+    pub(crate) lacking: bool,
+    reading: Option<(RequestId, Tick)>,
+    /// A read is wanted at this time.
+    pub(crate) read_at: Tick,
+    /// When the last read that was answered had been sent.
+    pub(crate) read_sent: Option<Tick>,
+}
+
+impl StoreSide {
+    pub(crate) fn new(now: Tick) -> Self {
+        Self {
+            seen: None,
+            changed_at: now,
+            known: false,
+            reachable: false,
+            lacking: false,
+            reading: None,
+            read_at: now,
+            read_sent: None,
+        }
+    }
+
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.seen.as_ref().map(|(_, record)| record)
+    }
+
+    pub(crate) fn version(&self) -> Option<&Version> {
+        self.seen.as_ref().map(|(version, _)| version)
+    }
+
+    /// Takes over what stands in the store. Returns whether the version is new here.
+    pub(crate) fn learn(&mut self, version: Version, record: Record, now: Tick) -> bool {
+        if self.version() == Some(&version) {
+            return false;
+        }
+        self.seen = Some((version, record));
+        self.changed_at = now;
+        true
+    }
+
+    /// Whether `record` is older than what is known: a watch that lags.
+    fn is_stale(&self, record: &Record) -> bool {
+        self.record().is_some_and(|known| {
+            (record.epoch, record.electorate.version) < (known.epoch, known.electorate.version)
+        })
+    }
+}
+
+impl Election {
+    /// How often the record is read when no watch brings it: often enough that a lost watch is not
+    /// noticed, seldom enough to cost nothing.
+    const READ_AGAIN: Span = Span::from_millis(15_000);
+
+    pub(super) fn step_store(&mut self, now: Tick) {
+        if let Some((_, sent)) = self.store.reading {
+            let limit = sent + self.settings.timing.lease.scaled(2, 1);
+            if now < limit {
+                return self.wake_by(limit);
+            }
+            self.store.reading = None;
+        }
+        if now >= self.store.read_at {
+            self.read_now(now, "read");
+        } else {
+            self.wake_by(self.store.read_at);
+        }
+    }
+
+    /// Reads the record now, unless a read is under way.
+    pub(super) fn read_now(&mut self, now: Tick, why: &'static str) {
+        if self.store.reading.is_none() {
+            let request = self.out.request();
+            self.store.reading = Some((request, now));
+            self.out.push(Act::Read { request }, Reason::routine(why));
+        }
+    }
+
+    pub(super) fn on_store(&mut self, request: RequestId, outcome: StoreOutcome, now: Tick) {
+        self.store.reachable = !matches!(
+            outcome,
+            StoreOutcome::Unavailable(_) | StoreOutcome::Unanswered
+        );
+        match self.store.reading {
+            Some((reading, sent)) if reading == request => {
+                self.store.reading = None;
+                self.on_read(outcome, sent, now);
+            }
+            _ => self.on_replace(request, outcome, now),
+        }
+    }
+
+    fn on_read(&mut self, outcome: StoreOutcome, sent: Tick, now: Tick) {
+        self.store.read_at = now + Self::READ_AGAIN;
+        match outcome {
+            StoreOutcome::Read(found) => {
+                self.store.known = true;
+                self.store.read_sent = Some(sent);
+                self.on_found(found, true, now);
+            }
+            _ => self.store.read_at = now + self.settings.timing.renew,
+        }
+    }
+
+    /// A watch brought the record: faster than a read, and it may lag.
+    pub(super) fn on_watched(&mut self, seen: Option<(Version, Record)>, now: Tick) {
+        match seen {
+            Some((_, ref record)) if self.store.is_stale(record) => {}
+            None => self.read_now(now, "watched-nothing"),
+            found => self.on_found(found, false, now),
+        }
+    }
+
+    /// A peer says what it has just written: as good as a watch.
+    pub(super) fn on_written(
+        &mut self,
+        _from: &MemberName,
+        version: Version,
+        record: Record,
+        now: Tick,
+    ) {
+        if !self.store.is_stale(&record) {
+            self.on_found(Some((version, record)), false, now);
+        }
+    }
+
+    fn on_found(&mut self, found: Option<(Version, Record)>, read: bool, now: Tick) {
+        let Some((version, record)) = found else {
+            self.store.lacking = self.memory.epoch_max().0 > 0;
+            self.store.seen = None;
+            self.store.changed_at = now;
+            return self.lead_without_record(now);
+        };
+        let known = self.memory.electorate.as_ref().map(|(e, el)| (*e, el.version));
+        let older = known.is_some_and(|known| (record.epoch, record.electorate.version) < known);
+        self.store.lacking = older;
+        if self.store.learn(version, record, now) {
+            self.on_record(read, now);
+        } else if read {
+            self.lead_with_record(now);
+        }
+        if older {
+            self.lead_without_record(now);
+        }
+    }
+
+    /// The record has another version than before: it may name a new holder.
+    fn on_record(&mut self, _read: bool, now: Tick) {
+        let Some(record) = self.store.record().cloned() else { return };
+        self.candidate_sees_change(now);
+        let me = self.incarnation();
+        match &record.holder {
+            Some(holder) if *holder == me => self.holder_is_me(&record, now),
+            Some(holder) if holder.id == self.id => self.holder_was_me(&record, now),
+            _ => self.holder_is_another(&record, now),
+        }
+        self.lead_with_record(now);
+    }
+
+    /// The record names this very run: as its own write says, or because it was appointed.
+    fn holder_is_me(&mut self, record: &Record, now: Tick) {
+        if let Some(leading) = &self.leading {
+            if leading.epoch >= record.epoch || leading.is_own(&record.renewal) {
+                return;
+            }
+        }
+        if self.leading.is_some() || self.succession.is_some() || self.creation.is_some() {
+            return;
+        }
+        if record.epoch > self.memory.led {
+            self.accept_appointment(record, now);
+        } else {
+            // Its own write, never answered: the lead begins in an epoch of which that is known.
+            self.begin_succession("its last write was never answered".into(), None, now);
+        }
+    }
+
+    /// The record names an earlier run of this member.
+    fn holder_was_me(&mut self, record: &Record, now: Tick) {
+        if self.leading.is_none() && self.succession.is_none() && self.stopping.is_none() {
+            let why = format!("this member holds epoch {} from an earlier run", record.epoch);
+            self.begin_succession(why, None, now);
+        }
+    }
+
+    fn holder_is_another(&mut self, record: &Record, now: Tick) {
+        let deposed = self.leading.as_ref().is_some_and(|l| {
+            record.epoch > l.epoch || (record.holder.is_some() && record.epoch == l.epoch)
+        });
+        if deposed {
+            let holder = record.holder.as_ref().map_or("nobody".into(), |h| h.id.name.to_string());
+            self.step_down(format!("epoch {} is held by {holder}", record.epoch), now);
+        }
+        if self.succession.is_some() {
+            self.end_succession();
+        }
+    }
+}
