@@ -1,0 +1,92 @@
+//! A load, a kill and a count on one engine.
+
+use std::time::Duration;
+
+use client::Connection;
+use trial::journal::Clock;
+use trial::ledger;
+use trial::load::{self, Load, LoadPlan};
+use trial::nemesis::Deed;
+use trial::run::{self, Options};
+use trial::status;
+use trial::suites::{Bars, Scenario};
+use trial::verdict::Row;
+
+use crate::keeper::{Keeper, program};
+
+const WITHIN: Duration = Duration::from_secs(20);
+const PLAN: LoadPlan =
+    LoadPlan { writers: 3, readers: 1, rate: 400, wait_every: 4, patience_ms: 500 };
+
+#[tokio::test]
+async fn what_is_taken_away_is_missed_to_the_last_write() {
+    let Some(program) = program() else { return };
+    let keeper = Keeper::start(program, &["--save", ""]).await;
+    let target = &keeper.target;
+    status::healthy(target, WITHIN).await.expect("it is healthy");
+    let clock = Clock::start();
+    let load = Load::start(target, "r", PLAN, clock);
+    while load.journal().acks_since(trial::journal::At(0)).len() < 300 {
+        load.journal().ack_after(clock.now(), WITHIN).await.expect("writes go on");
+    }
+    let journal = load.stop().await;
+    let count = || load::read_back(&target.write, None, "r", &journal.writers);
+
+    let tally = count().await.expect("it can be read");
+    let noted: u32 = journal.writers.iter().map(|writer| writer.next_number()).sum();
+    assert!(tally.acked >= 300 && tally.acked == u64::from(noted), "{tally:?}");
+    assert_eq!((tally.lost(), tally.unknown, tally.refused), (0, 0, 0));
+
+    let connection = Connection::open(&target.write, None, WITHIN).await.expect("it listens");
+    let (key, bit) = ledger::place("r", "w1", 7);
+    connection.call(&["SETBIT", &key, &bit.to_string(), "0"], WITHIN).await.expect("it is set");
+    assert_eq!(count().await.expect("it can be read").lost(), 1);
+    connection.call(&["DEL", &ledger::key("r", "w0", 0)], WITHIN).await.expect("it is deleted");
+    let of_w0 = u64::from(journal.writers[0].next_number());
+    assert_eq!(count().await.expect("it can be read").lost(), 1 + of_w0);
+    assert_eq!(load::clear(&target.write, None, "r").await.expect("it is cleared"), 2);
+    assert_eq!(count().await.expect("it can be read").lost(), tally.acked);
+}
+
+async fn killed(arguments: &'static [&'static str]) -> Option<Row> {
+    let keeper = Keeper::start(program()?, arguments).await;
+    let scenario = Scenario {
+        name: "kill",
+        title: "kill -9".to_owned(),
+        deed: Deed::KillEngine,
+        runs: 3,
+        bars: Bars::default(),
+        members: 1,
+    };
+    let options = Options { load: PLAN, seeds: 1000, healthy_within: WITHIN };
+    run::run(&keeper.target, &[scenario], options, &|_| ()).await.pop()
+}
+
+#[tokio::test]
+async fn an_engine_that_keeps_everything_passes_and_its_gap_is_seen() {
+    let Some(row) = killed(&["--appendonly", "yes", "--appendfsync", "always"]).await else {
+        return;
+    };
+    assert!(row.passed(), "{:?} {:?}", row.error, row.checks);
+    assert_eq!(row.events.len(), 3);
+    assert!(row.tally.acked > 0 && row.tally.lost() == 0, "{:?}", row.tally);
+    for (n, event) in (1..).zip(&row.events) {
+        assert_eq!(event.epochs, (n, n + 1), "one start an event");
+        // An engine cannot start in less than the time between two writes of this load.
+        assert!(event.writes_back && event.write_gap_ms > 1.0, "{event:?}");
+        assert!(event.first_write_ms <= Some(event.healthy_ms), "{event:?}");
+        assert_eq!((event.dual_acks, event.late_acks), (0, 0));
+    }
+    let gap = row.write_gap.expect("three gaps");
+    assert!(gap.p50_ms <= gap.max_ms && gap.count == 3);
+}
+
+#[tokio::test]
+async fn an_engine_that_forgets_is_found_out() {
+    let Some(row) = killed(&["--save", "", "--appendonly", "no"]).await else { return };
+    assert!(row.error.is_none(), "{:?}", row.error);
+    assert!(row.tally.lost() > 0 && row.tally.lost() < row.tally.acked, "{:?}", row.tally);
+    let last = row.events.last().expect("three events");
+    assert_eq!(row.tally.lost_at.len() as u64, row.tally.lost());
+    assert!(last.writes_back, "{last:?}");
+}
