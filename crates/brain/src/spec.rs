@@ -26,8 +26,8 @@ pub use fields::{
 };
 pub use units::{parse_duration_ms, parse_quantity_bytes};
 pub use words::{
-    AntiAffinity, ConfigValue, DurabilityField, DurabilityMode, Fencing, OnDelete, ProfileField,
-    ProfileName, Routing, SpreadBy, TimingsField,
+    AntiAffinity, ConfigValue, DurabilityField, DurabilityMode, FailsafeWord, Fencing, OnDelete,
+    ProfileField, ProfileName, Routing, SpreadBy, TimingsField,
 };
 
 /// The only value of `apiVersion`.
@@ -144,6 +144,8 @@ pub struct SpecError {
 }
 
 impl SpecError {
+    // Callers hand in literals, numbers and borrowed text alike.
+    #[allow(clippy::needless_pass_by_value)]
     fn new(
         path: impl Into<String>,
         value: impl ToString,

@@ -123,7 +123,7 @@ pub fn find(name: &str, engine: Engine) -> Option<Directive> {
     rows(name).find(|row| row.is_in(name, engine)).copied()
 }
 
-fn rows<'a>(name: &'a str) -> impl Iterator<Item = &'static Directive> + 'a {
+fn rows(name: &str) -> impl Iterator<Item = &'static Directive> + '_ {
     table::all().filter(move |row| row.name == name || row.alias == Some(name))
 }
 

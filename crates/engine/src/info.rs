@@ -61,7 +61,7 @@ pub struct Server {
     pub tcp_port: Option<u16>,
     /// Seconds since the process started.
     pub uptime_s: Option<u64>,
-    /// Milliseconds until a shutdown that waits for its replicas gives up; present only then (≥ 7.0).
+    /// Milliseconds until a shutdown that waits for replicas gives up; only then (≥ 7.0).
     pub shutdown_in_ms: Option<u64>,
 }
 

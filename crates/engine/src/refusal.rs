@@ -74,7 +74,7 @@ impl Refusal {
     pub fn parse(reply: &str) -> Self {
         let reply = reply.strip_prefix('-').unwrap_or(reply).trim_end();
         let (code, rest) = reply.split_once(' ').unwrap_or((reply, ""));
-        let known = match code {
+        match code {
             "LOADING" => Self::Loading,
             "MASTERDOWN" => Self::MasterDown,
             "READONLY" => Self::ReadOnly,
@@ -95,10 +95,9 @@ impl Refusal {
             "IOERR" => Self::IoErr,
             "NOPROTO" => Self::NoProto,
             "REDIRECT" if !rest.is_empty() => Self::Redirect { to: rest.to_owned() },
-            "MOVED" | "ASK" => return Self::redirection(code, rest),
+            "MOVED" | "ASK" => Self::redirection(code, rest),
             _ => Self::Other { code: code.to_owned() },
-        };
-        known
+        }
     }
 
     fn redirection(code: &str, rest: &str) -> Self {

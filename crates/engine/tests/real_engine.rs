@@ -1,8 +1,12 @@
 //! The rendered file, given to the engine that is installed: it starts, has every value, is a dead
 //! end, knows its users, and shows no drift. Passes by with a word where there is no engine.
 #![cfg(unix)]
+// A test is allowed to stop at the first surprise, and must say when it tested nothing.
+// The clock is the deadline of a real process, not an input of a decision.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -19,6 +23,11 @@ use engine::{Engine, Flavor, Info, Refusal, Role, directive};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// SHA-256 of `test`.
 const TEST_SHA256: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// Puts something into a data directory that no engine can load.
+type Spoil = Box<dyn Fn(&Path)>;
+/// Name, what is spoiled, directives, and the damage that is to be seen.
+type Case = (&'static str, Spoil, &'static [(&'static str, &'static str)], Option<Damage>);
 
 struct Place {
     directory: PathBuf,
@@ -144,7 +153,7 @@ impl Client {
     fn ask(&mut self, words: &[&str]) -> Vec<String> {
         let mut request = format!("*{}\r\n", words.len());
         for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+            let _ = write!(request, "${}\r\n{word}\r\n", word.len());
         }
         self.stream.get_mut().write_all(request.as_bytes()).unwrap();
         let mut leaves = Vec::new();
@@ -288,8 +297,7 @@ fn its_last_words_are_understood() {
         let rdb = |bytes: &'static [u8]| {
             move |place: &Path| std::fs::write(place.join("dump.rdb"), bytes).unwrap()
         };
-        type Spoil = Box<dyn Fn(&Path)>;
-        let cases: [(&str, Spoil, &[(&str, &str)], Option<Damage>); 5] = [
+        let cases: [Case; 5] = [
             ("zero", Box::new(rdb(b"")), &[("appendonly", "no")], Some(Damage::Rdb)),
             ("garbage", Box::new(rdb(b"garbage...")), &[("appendonly", "no")], Some(Damage::Rdb)),
             (

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::fields::{AclUser, Cluster, Failover, Replication, Tls, Topology};
 use super::units::{parse_duration_ms, parse_quantity_bytes};
-use super::words::{DurabilityField, DurabilityMode, Fencing};
+use super::words::{DurabilityField, DurabilityMode, FailsafeWord, Fencing};
 use super::{
     API_VERSION, KIND, REPLICAS_MAX, Resource, Shape, Spec, SpecError, ValidatedSpec, timings,
 };
@@ -30,10 +30,10 @@ pub(super) fn resource(resource: Resource) -> Result<ValidatedSpec, Errors> {
     let spec = &resource.spec;
     let shape = shape(spec.topology.as_ref(), &mut errors);
     let durability = durability(spec, shape, &mut errors);
-    let failsafe = spec.failover.failsafe.unwrap_or(match durability {
-        Durability::Cache => Failsafe::All,
-        Durability::Balanced | Durability::Strict { .. } => Failsafe::Majority,
-    });
+    let failsafe = match (spec.failover.failsafe, durability) {
+        (Some(FailsafeWord::All), _) | (None, Durability::Cache) => Failsafe::All,
+        (Some(FailsafeWord::Majority) | None, _) => Failsafe::Majority,
+    };
     if let Some(engine) = &spec.engine {
         engines::version(engine, &mut errors);
     }
@@ -146,7 +146,7 @@ fn shards(field: &Cluster, errors: &mut Errors) -> Shape {
             let each = replicas + 1;
             let most = SHARDS_MAX * each;
             let nodes = within(&name("nodes"), nodes, 3 * each, most, shards_why, errors);
-            if nodes % each != 0 {
+            if !nodes.is_multiple_of(each) {
                 let (low, high) = (nodes / each * each, nodes.div_ceil(each) * each);
                 errors.push(SpecError::new(
                     name("nodes"),

@@ -6,8 +6,9 @@ use engine::Flavor;
 use serde::{Deserialize, Serialize};
 
 use super::read;
-use super::words::{AntiAffinity, Fencing, OnDelete, ProfileField, Routing, SpreadBy};
-use crate::topology::Failsafe;
+use super::words::{
+    AntiAffinity, FailsafeWord, Fencing, OnDelete, ProfileField, Routing, SpreadBy,
+};
 
 /// `spec.engine`: a version of a family, or an image that has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +80,8 @@ pub struct Failover {
     /// What keeps a thawed engine from acknowledging. Default: `gate`.
     pub fencing: Fencing,
     /// `majority` or `all`. Default: `all` with durability `cache`, else `majority`.
-    #[serde(skip_serializing_if = "Option::is_none", with = "failsafe_word")]
-    pub failsafe: Option<Failsafe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failsafe: Option<FailsafeWord>,
     /// How long a recovery election waits for everybody. Default: `60s`.
     pub recovery_timeout: String,
     /// Takeovers an hour at the most. Default: 30.
@@ -99,35 +100,6 @@ impl Default for Failover {
             recovery_timeout: "60s".to_owned(),
             budget: 30,
             routing: Routing::default(),
-        }
-    }
-}
-
-mod failsafe_word {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::topology::Failsafe;
-
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Failsafe>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(Failsafe::Majority) => to.serialize_str("majority"),
-            Some(Failsafe::All) => to.serialize_str("all"),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Failsafe>, D::Error> {
-        match Option::<String>::deserialize(from)?.as_deref() {
-            None => Ok(None),
-            Some("majority") => Ok(Some(Failsafe::Majority)),
-            Some("all") => Ok(Some(Failsafe::All)),
-            Some(other) => Err(D::Error::unknown_variant(other, &["majority", "all"])),
         }
     }
 }

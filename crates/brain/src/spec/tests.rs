@@ -314,7 +314,7 @@ fn times_of_ones_own_are_held_against_the_arithmetic() {
         ),
         (
             ["5s", "5s", "2s", "500ms", "500ms"],
-            "renew: 2s: 3 tries of a renewal must fit into the lease (2s + 3 × 1163ms = 5490ms > \
+            "renew: 2s: 3 tries of a renewal must fit into the lease (2s + 3 × 1163ms = 5489ms > \
              5s × 0.998 − 500ms = 4490ms); use at most 1s, or a longer lease",
         ),
         (
@@ -392,9 +392,9 @@ fn what_cannot_be_read_says_where_and_what_belongs_there() {
 
 #[test]
 fn an_object_that_kubernetes_gave_back_is_read() {
-    let text = "apiVersion: interrex.io/v1alpha1\nkind: Redis\nmetadata:\n  name: cart\n  uid: x\n  \
-                resourceVersion: \"7\"\n  generation: 1\n  creationTimestamp: \"2026-01-01T00:00:00Z\"\n  \
-                labels: { a: b }\nspec: {}\nstatus: { primary: cart-0, conditions: [{ a: b }] }\n";
+    let text = "apiVersion: interrex.io/v1alpha1\nkind: Redis\nmetadata:\n  name: cart\n  \
+                uid: x\n  resourceVersion: \"7\"\n  generation: 1\n  \
+                creationTimestamp: \"2026-01-01T00:00:00Z\"\n  labels: { a: b }\nspec: {}\nstatus: { primary: cart-0, conditions: [{ a: b }] }\n";
     let resource = read(text).unwrap();
     let json = serde_json::to_string(&resource).unwrap();
     assert!(!json.contains("status") && !json.contains("uid"), "{json}");

@@ -79,32 +79,29 @@ fn custom(fields: &TimingsField, errors: &mut Vec<SpecError>) -> Option<Timing> 
 
 /// Every inequality that does not hold, each with its numbers.
 pub(super) fn inequalities(timing: Timing) -> Vec<SpecError> {
-    let Timing { lease, peer, renew, heartbeat, margin } = timing;
+    let Timing { lease, peer, heartbeat, .. } = timing;
     let mut errors = Vec::new();
-    let mut wrong = |name: &str, value: Span, why: String, way_out: String| {
-        errors.push(SpecError::new(format!("{PATH}.{name}"), value_of(value), why, way_out));
-    };
     if lease.as_millis() % 1000 != 0 {
-        wrong(
+        errors.push(wrong(
             "lease",
             lease,
             "a record counts whole seconds".to_owned(),
             format!("use {}", ms(lease.as_millis().div_ceil(1000) * 1000)),
-        );
+        ));
     }
     if peer > lease {
-        wrong(
+        errors.push(wrong(
             "peer",
             peer,
             format!("must not be longer than lease ({} > {})", value_of(peer), value_of(lease)),
             format!("use at most {}", value_of(lease)),
-        );
+        ));
         // The rest would only repeat it in other numbers.
         return errors;
     }
     let sixth = peer.scaled(1, 6);
     if heartbeat > sixth {
-        wrong(
+        errors.push(wrong(
             "heartbeat",
             heartbeat,
             format!(
@@ -114,12 +111,19 @@ pub(super) fn inequalities(timing: Timing) -> Vec<SpecError> {
                 value_of(sixth)
             ),
             format!("use at most {}, or a longer peer", value_of(sixth)),
-        );
+        ));
     }
+    errors.extend(tries(timing));
+    errors
+}
+
+/// Whether a renewal and its repetitions fit into the times (failover.md 2.5, r = 3).
+fn tries(timing: Timing) -> Option<SpecError> {
+    let Timing { lease, peer, renew, heartbeat, margin } = timing;
     let need = heartbeat.as_millis() * 2 + TRIES * STORE_MIN_MS;
     let has = Timing::held(peer).less(margin).as_millis();
     if need > has {
-        wrong(
+        return Some(wrong(
             "peer",
             peer,
             format!(
@@ -133,15 +137,14 @@ pub(super) fn inequalities(timing: Timing) -> Vec<SpecError> {
                 ms(has)
             ),
             "use a longer peer, or a shorter heartbeat or margin".to_owned(),
-        );
-        return errors;
+        ));
     }
     let store = timing.store_timeout();
     let need = Span(renew.0 + TRIES * store.0);
     let has = Timing::held(lease).less(margin);
     if need > has {
         let most = has.less(store.scaled(TRIES, 1));
-        wrong(
+        return Some(wrong(
             "renew",
             renew,
             format!(
@@ -155,9 +158,13 @@ pub(super) fn inequalities(timing: Timing) -> Vec<SpecError> {
                 value_of(has)
             ),
             format!("use at most {}, or a longer lease", value_of(most)),
-        );
+        ));
     }
-    errors
+    None
+}
+
+fn wrong(name: &str, value: Span, why: String, way_out: String) -> SpecError {
+    SpecError::new(format!("{PATH}.{name}"), value_of(value), why, way_out)
 }
 
 fn value_of(span: Span) -> String {

@@ -187,6 +187,16 @@ pub enum Fencing {
     Kernel,
 }
 
+/// `spec.failover.failsafe`: whose acks hold authority (failover.md 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailsafeWord {
+    /// A majority's.
+    Majority,
+    /// Everybody's; then a single one may take over.
+    All,
+}
+
 /// `spec.failover.routing`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -50,11 +50,10 @@ pub(super) fn between(
             return None;
         }
         let live = match known.map(|known| known.applied) {
-            Some(Applied::Live) => true,
+            // A module's own, unknown here: most can be set, and a refusal is reported.
+            Some(Applied::Live) | None => true,
             Some(Applied::Ours(_)) => OURS_LIVE.contains(&name.as_str()),
             Some(Applied::Restart) => false,
-            // A module's own: most can be set, and a refusal is reported.
-            None => true,
         };
         Some(Drift { name: name.clone(), wanted: wanted.clone(), actual: actual.clone(), live })
     };

@@ -65,91 +65,84 @@ fn good_ones_and_when_they_take_effect() {
     }
 }
 
-#[test]
-fn a_wrong_one_names_itself_and_the_way_out() {
-    for (name, value, on, wants) in [
-        (
-            "maxmemroy",
-            "1gb",
-            "redis 7.0.15",
-            "maxmemroy: no such directive; did you mean maxmemory?",
-        ),
-        ("colour", "blue", "redis 7.0.15", "colour: no such directive"),
-        (
-            "commandlog-reply-larger-than",
-            "1",
-            "redis 7.0.15",
-            "commandlog-reply-larger-than: redis 7.0.15 does not have this directive, it is in \
+/// Directive, value, engine, and how the refusal begins.
+const WRONG: &[(&str, &str, &str, &str)] = &[
+    ("maxmemroy", "1gb", "redis 7.0.15", "maxmemroy: no such directive; did you mean maxmemory?"),
+    ("colour", "blue", "redis 7.0.15", "colour: no such directive"),
+    (
+        "commandlog-reply-larger-than",
+        "1",
+        "redis 7.0.15",
+        "commandlog-reply-larger-than: redis 7.0.15 does not have this directive, it is in \
              valkey from 8.1",
-        ),
-        (
-            "hash-max-listpack-entries",
-            "1",
-            "redis 6.2.16",
-            "hash-max-listpack-entries: redis 6.2.16 does not have this directive, it is in redis \
+    ),
+    (
+        "hash-max-listpack-entries",
+        "1",
+        "redis 6.2.16",
+        "hash-max-listpack-entries: redis 6.2.16 does not have this directive, it is in redis \
              from 7.0, valkey from 7.2",
-        ),
-        (
-            "dynamic-hz",
-            "yes",
-            "valkey 9.1.2",
-            "dynamic-hz: valkey 9.1.2 does not have this directive, it is in redis from 6.2, \
+    ),
+    (
+        "dynamic-hz",
+        "yes",
+        "valkey 9.1.2",
+        "dynamic-hz: valkey 9.1.2 does not have this directive, it is in redis from 6.2, \
              valkey from 7.2 and before 9.0",
-        ),
-        (
-            "maxmemory-policy",
-            "allkeys-lrm",
-            "redis 7.0.15",
-            "maxmemory-policy: \"allkeys-lrm\" is no value for it, want one of volatile-lru, \
+    ),
+    (
+        "maxmemory-policy",
+        "allkeys-lrm",
+        "redis 7.0.15",
+        "maxmemory-policy: \"allkeys-lrm\" is no value for it, want one of volatile-lru, \
              volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, \
              allkeys-random, noeviction",
-        ),
-        (
-            "maxmemory",
-            "1Gi",
-            "redis 7.0.15",
-            "maxmemory: \"1Gi\" is no value for it, want bytes, such as 64mb or 1gb",
-        ),
-        (
-            "hz",
-            "9000",
-            "redis 7.0.15",
-            "hz: \"9000\" is no value for it, want a whole number from 1 to 500",
-        ),
-        (
-            "activedefrag",
-            "on",
-            "redis 7.0.15",
-            "activedefrag: \"on\" is no value for it, want yes or no",
-        ),
-        (
-            "replicaof",
-            "1.2.3.4 6379",
-            "redis 7.0.15",
-            "replicaof: set by interrex and not by hand; the group decides who follows whom: \
+    ),
+    (
+        "maxmemory",
+        "1Gi",
+        "redis 7.0.15",
+        "maxmemory: \"1Gi\" is no value for it, want bytes, such as 64mb or 1gb",
+    ),
+    (
+        "hz",
+        "9000",
+        "redis 7.0.15",
+        "hz: \"9000\" is no value for it, want a whole number from 1 to 500",
+    ),
+    (
+        "activedefrag",
+        "on",
+        "redis 7.0.15",
+        "activedefrag: \"on\" is no value for it, want yes or no",
+    ),
+    (
+        "replicaof",
+        "1.2.3.4 6379",
+        "redis 7.0.15",
+        "replicaof: set by interrex and not by hand; the group decides who follows whom: \
              interrex failover --to moves the primary",
-        ),
-        (
-            "slaveof",
-            "no one",
-            "redis 7.0.15",
-            "slaveof: set by interrex and not by hand; the group",
-        ),
-        (
-            "requirepass",
-            "x",
-            "redis 7.0.15",
-            "requirepass: set by interrex and not by hand; use spec.auth",
-        ),
-        (
-            "primaryauth",
-            "x",
-            "valkey 8.1",
-            "primaryauth: set by interrex and not by hand; use spec.auth",
-        ),
-    ] {
+    ),
+    ("slaveof", "no one", "redis 7.0.15", "slaveof: set by interrex and not by hand; the group"),
+    (
+        "requirepass",
+        "x",
+        "redis 7.0.15",
+        "requirepass: set by interrex and not by hand; use spec.auth",
+    ),
+    (
+        "primaryauth",
+        "x",
+        "valkey 8.1",
+        "primaryauth: set by interrex and not by hand; use spec.auth",
+    ),
+];
+
+#[test]
+fn a_wrong_one_names_itself_and_the_way_out() {
+    for (name, value, on, wants) in WRONG {
         let text = refusal(name, value, on);
-        assert!(text.starts_with(wants), "{text}\nwanted: {wants}");
+        assert!(text.starts_with(*wants), "{text}\nwanted: {wants}");
     }
 }
 

@@ -165,7 +165,7 @@ fn save_points(value: &str) -> Option<Vec<(u64, u64)>> {
     let numbers: Option<Vec<u64>> =
         value.trim_matches('"').split_whitespace().map(|word| word.parse().ok()).collect();
     let numbers = numbers?;
-    if numbers.len() % 2 != 0 {
+    if !numbers.len().is_multiple_of(2) {
         return None;
     }
     let points = numbers.chunks_exact(2).map(|pair| (pair[0] >= 1).then_some((pair[0], pair[1])));
@@ -176,7 +176,7 @@ fn save_points(value: &str) -> Option<Vec<(u64, u64)>> {
 
 fn output_buffers(value: &str) -> Option<Vec<(&'static str, u64, u64, u64)>> {
     let words: Vec<&str> = value.split_whitespace().collect();
-    if words.is_empty() || words.len() % 4 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(4) {
         return None;
     }
     let group = |group: &[&str]| {

@@ -58,7 +58,7 @@ pub struct RdbHead {
     pub engine: Option<String>,
     /// Unix time at which it was begun, in seconds.
     pub created_s: Option<u64>,
-    /// The stream that its data are part of; only a replica, or a primary with a backlog, writes it.
+    /// The stream that its data are part of; a primary without a backlog writes none.
     pub replid: Option<Replid>,
     /// The bytes of that stream that are in it.
     pub offset: Option<Offset>,

@@ -69,9 +69,12 @@ pub enum StartFailure {
     },
 }
 
+/// What a line with a sign in it means.
+type Reading = fn(String) -> StartFailure;
+
 /// What the engines print, most telling first. Where two texts stand in one line, the first row
 /// decides.
-const SIGNS: &[(&str, fn(String) -> StartFailure)] = &[
+const SIGNS: &[(&str, Reading)] = &[
     ("No space left on device", |line| StartFailure::DiskFull { line }),
     ("Can't handle RDB format version", |line| damaged(Damage::RdbVersion, line)),
     ("FATAL AOF MANIFEST FILE ERROR", |line| damaged(Damage::AofManifest, line)),

@@ -95,7 +95,7 @@ fn what_is_no_manifest() {
 
 /// What a 7.0.15 prints before the lines that matter.
 const BEFORE: &str = "\
-6076:C 20 Nov 2026 23:23:16.466 # Redis version=7.0.15, bits=64, commit=00000000, modified=0, pid=6076
+6076:C 20 Nov 2026 23:23:16.466 # Redis version=7.0.15, bits=64, commit=00000000
 6076:C 20 Nov 2026 23:23:16.466 # Configuration loaded
 6076:M 20 Nov 2026 23:23:16.467 * Running mode=standalone, port=46013.
 6076:M 20 Nov 2026 23:23:16.467 # WARNING Memory overcommit must be enabled! Without it, a \
@@ -107,76 +107,79 @@ fn reason(lines: &str) -> Option<StartFailure> {
     StartFailure::find(text.lines())
 }
 
-#[test]
-fn damaged_files() {
-    for (lines, damage, said) in [
-        (
-            "6076:M 20 Nov 2026 23:23:16.468 # Internal error in RDB reading offset 0, function at \
+/// Lines, what is damaged, and what the reason must repeat.
+const DAMAGED: &[(&str, Damage, &str)] = &[
+    (
+        "6076:M 20 Nov 2026 23:23:16.468 # Internal error in RDB reading offset 0, function at \
              rdb.c:3249 -> Unexpected EOF reading RDB file\n[offset 0] Checking RDB file \
              dump.rdb\n--- RDB ERROR DETECTED ---\n[offset 88] Unexpected EOF reading RDB file\n",
-            Damage::Rdb,
-            "RDB ERROR DETECTED",
-        ),
-        (
-            "[offset 165] Selecting DB ID 0\n--- RDB ERROR DETECTED ---\n[offset 187] RDB CRC error\n",
-            Damage::Rdb,
-            "RDB CRC error",
-        ),
-        (
-            "6076:M 20 Nov 2026 23:23:16.468 # Can't handle RDB format version 99\n\
-             6076:M 20 Nov 2026 23:23:16.468 # Fatal error loading the DB: Invalid argument. Exiting.\n",
-            Damage::RdbVersion,
-            "Can't handle RDB format version 99",
-        ),
-        (
-            "6076:M 20 Nov 2026 23:23:16.468 # Wrong signature trying to load DB from file\n\
-             6076:M 20 Nov 2026 23:23:16.468 # Fatal error loading the DB: Invalid argument. Exiting.\n",
-            Damage::Rdb,
-            "Wrong signature trying to load DB from file",
-        ),
-        (
-            "6118:M 20 Nov 2026 23:23:16.545 * Reading RDB base file on AOF loading...\n\
+        Damage::Rdb,
+        "RDB ERROR DETECTED",
+    ),
+    (
+        "[offset 165] Selecting DB ID 0\n--- RDB ERROR DETECTED ---\n[offset 187] RDB CRC error\n",
+        Damage::Rdb,
+        "RDB CRC error",
+    ),
+    (
+        "6076:M 20 Nov 2026 23:23:16.468 # Can't handle RDB format version 99\n\
+             6076:M 20 Nov 2026 23:23:16.468 # Fatal error loading the DB: Invalid argument.\n",
+        Damage::RdbVersion,
+        "Can't handle RDB format version 99",
+    ),
+    (
+        "6076:M 20 Nov 2026 23:23:16.468 # Wrong signature trying to load DB from file\n\
+             6076:M 20 Nov 2026 23:23:16.468 # Fatal error loading the DB: Invalid argument.\n",
+        Damage::Rdb,
+        "Wrong signature trying to load DB from file",
+    ),
+    (
+        "6118:M 20 Nov 2026 23:23:16.545 * Reading RDB base file on AOF loading...\n\
              6118:M 20 Nov 2026 23:23:16.545 # Bad file format reading the append only file \
              appendonly.aof.1.incr.aof: make a backup of your AOF file, then use \
              ./redis-check-aof --fix <filename.manifest>\n",
-            Damage::Aof,
-            "Bad file format reading the append only file appendonly.aof.1.incr.aof",
-        ),
-        (
-            "15041:M 20 Nov 2026 23:42:06.774 * Reading RDB base file on AOF loading...\n\
+        Damage::Aof,
+        "Bad file format reading the append only file appendonly.aof.1.incr.aof",
+    ),
+    (
+        "15041:M 20 Nov 2026 23:42:06.774 * Reading RDB base file on AOF loading...\n\
              15041:M 20 Nov 2026 23:42:06.774 # Short read or OOM loading DB. Unrecoverable \
              error, aborting now.\n",
-            Damage::Aof,
-            "Short read or OOM loading DB",
-        ),
-        (
-            "15041:M 20 Nov 2026 23:42:06.774 * Reading RDB base file on AOF loading...\n\
+        Damage::Aof,
+        "Short read or OOM loading DB",
+    ),
+    (
+        "15041:M 20 Nov 2026 23:42:06.774 * Reading RDB base file on AOF loading...\n\
              15041:M 20 Nov 2026 23:42:06.774 # Can't handle RDB format version 12\n",
-            Damage::AofVersion,
-            "Can't handle RDB format version 12",
-        ),
-        (
-            "15052:M 20 Nov 2026 23:42:06.794 # Unknown command 'FOO' reading the append only \
+        Damage::AofVersion,
+        "Can't handle RDB format version 12",
+    ),
+    (
+        "15052:M 20 Nov 2026 23:42:06.794 # Unknown command 'FOO' reading the append only \
              file appendonly.aof.1.incr.aof\n",
-            Damage::Aof,
-            "Unknown command 'FOO' reading the append only file",
-        ),
-        (
-            "6128:M 20 Nov 2026 23:23:16.565 # Unable to obtain the AOF file \
+        Damage::Aof,
+        "Unknown command 'FOO' reading the append only file",
+    ),
+    (
+        "6128:M 20 Nov 2026 23:23:16.565 # Unable to obtain the AOF file \
              appendonly.aof.1.base.rdb length. stat: No such file or directory\n",
-            Damage::AofManifest,
-            "Unable to obtain the AOF file",
-        ),
-        (
-            "6138:M 20 Nov 2026 23:23:16.586 # \n*** FATAL AOF MANIFEST FILE ERROR ***\n\
+        Damage::AofManifest,
+        "Unable to obtain the AOF file",
+    ),
+    (
+        "6138:M 20 Nov 2026 23:23:16.586 # \n*** FATAL AOF MANIFEST FILE ERROR ***\n\
              6138:M 20 Nov 2026 23:23:16.586 # >>> 'rubbish'\n\
              6138:M 20 Nov 2026 23:23:16.586 # Invalid AOF manifest file format\n",
-            Damage::AofManifest,
-            "FATAL AOF MANIFEST FILE ERROR",
-        ),
-    ] {
+        Damage::AofManifest,
+        "FATAL AOF MANIFEST FILE ERROR",
+    ),
+];
+
+#[test]
+fn damaged_files() {
+    for (lines, damage, said) in DAMAGED {
         let failure = reason(lines).unwrap_or_else(|| panic!("{lines}"));
-        assert_eq!(failure.damage(), Some(damage), "{lines}");
+        assert_eq!(failure.damage(), Some(*damage), "{lines}");
         assert_eq!(damage.is_in_aof(), format!("{damage:?}").starts_with("Aof"));
         let text = failure.to_string();
         assert!(text.contains(said) && !text.contains("20 Nov"), "{text}");
