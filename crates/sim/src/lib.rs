@@ -1,1 +1,26 @@
-//! The world a group lives in, simulated from a seed. Pure.
+//! The world a group lives in, simulated from a seed: hosts with clocks, engines, a store, a
+//! network, clients and faults around the production election. Pure: one thread, no clock, no IO.
+
+pub mod check;
+pub mod faults;
+pub mod history;
+pub mod network;
+pub mod plan;
+pub mod prng;
+pub mod script;
+pub mod server;
+pub mod store;
+pub mod trace;
+pub mod workload;
+pub mod world;
+
+pub use history::{Happening, History};
+pub use plan::Plan;
+pub use prng::Prng;
+pub use world::World;
+
+/// One millisecond in nanoseconds, the unit of true time.
+pub const MS: u64 = 1_000_000;
+
+/// One second in nanoseconds.
+pub const SECOND: u64 = 1_000 * MS;

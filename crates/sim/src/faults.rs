@@ -1,0 +1,274 @@
+//! Faults as values: what can be done to a world. The deed for a simulated world is in `world`; for
+//! real processes it is the business of whoever has hands there.
+
+use crate::network::Plane;
+use crate::plan::Plan;
+use crate::prng::Prng;
+use crate::{MS, SECOND};
+
+/// A kind of fault, for drawing subsets and for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Kind {
+    KillEngine,
+    KillAgent,
+    Freeze,
+    Hang,
+    Cut,
+    Isolate,
+    StoreDown,
+    Wipe,
+    Recreate,
+    StopAll,
+    Handover,
+    StopMember,
+    DeleteRecord,
+    LoseRoom,
+    Maintenance,
+}
+
+/// What a freeze takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frozen {
+    /// The engine's process.
+    Engine,
+    /// The agent's process.
+    Agent,
+    /// The container: both.
+    Both,
+}
+
+/// Why an engine does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stuck {
+    /// SIGSTOP or a freezer.
+    Stopped,
+    /// A disk.
+    Disk,
+    /// A slow command.
+    Busy,
+    /// Nobody knows.
+    Idle,
+}
+
+/// One thing to do to the world. Times are true time in ns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// SIGKILL, or a crash by this signal.
+    KillEngine {
+        /// Whose.
+        member: usize,
+        /// 9: somebody's hand; 11: its own fault.
+        signal: i32,
+    },
+    /// The agent dies, and its engine with it, or not (no PDEATHSIG).
+    KillAgent {
+        /// Whose.
+        member: usize,
+        /// The engine lives on.
+        orphan: bool,
+        /// It is started again after this.
+        back: u64,
+    },
+    /// Stop what runs, and let it go on.
+    Freeze {
+        /// Whose.
+        member: usize,
+        /// What.
+        what: Frozen,
+        /// For how long.
+        lasts: u64,
+    },
+    /// The engine's loop stops turning.
+    Hang {
+        /// Whose.
+        member: usize,
+        /// Why.
+        why: Stuck,
+        /// For how long.
+        lasts: u64,
+    },
+    /// Paths in one direction.
+    Cut {
+        /// Plane, from, to; [`crate::network::OUTSIDE`] is the store or the clients.
+        paths: Vec<(Plane, usize, usize)>,
+        /// For how long.
+        lasts: u64,
+    },
+    /// The store answers nobody, or no writes.
+    StoreDown {
+        /// Reads are answered.
+        read_only: bool,
+        /// For how long.
+        lasts: u64,
+    },
+    /// The member comes back with an empty disk: a new state, a new pod.
+    Wipe {
+        /// Whose.
+        member: usize,
+        /// After this.
+        back: u64,
+    },
+    /// A new pod on the old volume.
+    Recreate {
+        /// Whose.
+        member: usize,
+        /// After this.
+        back: u64,
+    },
+    /// Everything stops, and comes back in this order.
+    StopAll {
+        /// With SIGTERM, or by losing power.
+        clean: bool,
+        /// Who, and after how long.
+        back: Vec<(usize, u64)>,
+    },
+    /// A person asks for a handover, of the primary's agent.
+    Handover {
+        /// To whom.
+        to: Option<usize>,
+    },
+    /// SIGTERM, and a new start.
+    StopMember {
+        /// Who.
+        member: usize,
+        /// The grace.
+        within: u64,
+        /// After this it is started again.
+        back: u64,
+    },
+    /// Somebody deletes the record.
+    DeleteRecord,
+    /// A member's disk or memory fills up, and empties.
+    LoseRoom {
+        /// Whose.
+        member: usize,
+        /// For how long.
+        lasts: u64,
+    },
+    /// A person's maintenance mode: the record's `paused`.
+    Maintenance {
+        /// For how long.
+        lasts: u64,
+    },
+}
+
+/// Which faults a run makes, and how often.
+#[derive(Clone, Debug, Default)]
+pub struct Nemesis {
+    /// The kinds that this run draws from.
+    pub kinds: Vec<Kind>,
+    /// Typical time between two faults, ns; 0 for none.
+    pub every: u64,
+    /// The longest that one lasts, ns.
+    pub longest: u64,
+}
+
+const KINDS: [Kind; 13] = [
+    Kind::KillEngine,
+    Kind::KillAgent,
+    Kind::Freeze,
+    Kind::Hang,
+    Kind::Cut,
+    Kind::Isolate,
+    Kind::StoreDown,
+    Kind::Wipe,
+    Kind::Recreate,
+    Kind::StopAll,
+    Kind::Handover,
+    Kind::StopMember,
+    Kind::LoseRoom,
+];
+
+impl Nemesis {
+    /// This seed's own subset and rate.
+    pub fn swarm(rng: &mut Prng, _plan: &Plan) -> Self {
+        let mut kinds: Vec<Kind> = KINDS.into_iter().filter(|_| rng.per_mille(400)).collect();
+        if rng.per_mille(60) {
+            kinds.push(Kind::DeleteRecord);
+        }
+        if rng.per_mille(100) {
+            kinds.push(Kind::Maintenance);
+        }
+        if kinds.is_empty() {
+            kinds.push(Kind::KillEngine);
+        }
+        let every = rng.pick(&[SECOND, 3 * SECOND, 8 * SECOND, 20 * SECOND]);
+        Self { kinds, every, longest: rng.pick(&[2, 8, 30]) * SECOND }
+    }
+
+    /// The time to the next fault.
+    pub fn pause(&self, rng: &mut Prng) -> u64 {
+        rng.range(self.every / 10, self.every * 2)
+    }
+
+    /// Draws one fault for a world of `n` members; `primary` is hit more often than others.
+    pub fn draw(&self, rng: &mut Prng, n: usize, primary: Option<usize>) -> Fault {
+        let member = match primary {
+            Some(p) if rng.per_mille(500) => p,
+            _ => rng.below(n as u64) as usize,
+        };
+        let lasts = rng.range(50 * MS, self.longest);
+        let back = rng.range(100 * MS, self.longest.min(10 * SECOND));
+        match rng.pick(&self.kinds) {
+            Kind::KillEngine => Fault::KillEngine { member, signal: rng.pick(&[9, 9, 11]) },
+            Kind::KillAgent => Fault::KillAgent { member, orphan: rng.per_mille(200), back },
+            Kind::Freeze => {
+                let what = rng.pick(&[Frozen::Engine, Frozen::Agent, Frozen::Both, Frozen::Both]);
+                Fault::Freeze { member, what, lasts }
+            }
+            Kind::Hang => {
+                let why = rng.pick(&[Stuck::Disk, Stuck::Busy, Stuck::Idle]);
+                Fault::Hang { member, why, lasts }
+            }
+            Kind::Cut => Fault::Cut { paths: some_paths(rng, n, member), lasts },
+            Kind::Isolate => Fault::Cut { paths: isolation(n, member), lasts },
+            Kind::StoreDown => Fault::StoreDown { read_only: rng.per_mille(300), lasts },
+            Kind::Wipe => Fault::Wipe { member, back },
+            Kind::Recreate => Fault::Recreate { member, back },
+            Kind::StopAll => {
+                let back = (0..n).map(|m| (m, rng.range(100 * MS, self.longest))).collect();
+                Fault::StopAll { clean: rng.per_mille(500), back }
+            }
+            Kind::Handover => {
+                let to = rng.per_mille(500).then(|| rng.below(n as u64) as usize);
+                Fault::Handover { to }
+            }
+            Kind::StopMember => {
+                let within = rng.pick(&[2 * SECOND, 10 * SECOND, 30 * SECOND]);
+                Fault::StopMember { member, within, back }
+            }
+            Kind::DeleteRecord => Fault::DeleteRecord,
+            Kind::LoseRoom => Fault::LoseRoom { member, lasts },
+            Kind::Maintenance => Fault::Maintenance { lasts },
+        }
+    }
+}
+
+/// All that a member can be cut from: agents, engines, store; clients stay.
+pub fn isolation(n: usize, member: usize) -> Vec<(Plane, usize, usize)> {
+    let outside = crate::network::OUTSIDE;
+    let mut paths = vec![(Plane::Store, member, outside), (Plane::Store, outside, member)];
+    for other in (0..n).filter(|o| *o != member) {
+        for plane in [Plane::Peer, Plane::Engine] {
+            paths.push((plane, member, other));
+            paths.push((plane, other, member));
+        }
+    }
+    paths
+}
+
+fn some_paths(rng: &mut Prng, n: usize, member: usize) -> Vec<(Plane, usize, usize)> {
+    let mut all = isolation(n, member);
+    all.push((Plane::Client, crate::network::OUTSIDE, member));
+    let share = rng.pick(&[200, 500, 800]);
+    all.retain(|_| rng.per_mille(share));
+    let planes = rng.below(4);
+    all.retain(|(plane, _, _)| match planes {
+        0 => *plane == Plane::Peer,
+        1 => *plane == Plane::Store,
+        2 => *plane == Plane::Engine,
+        _ => true,
+    });
+    all
+}

@@ -1,0 +1,143 @@
+//! Clients of an engine process: writes, WAIT, pauses.
+
+use super::{Deed, Out, Role, Server, Waiter};
+use crate::MS;
+use crate::history::Write;
+
+/// A command of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientCommand {
+    /// Whose connection.
+    pub client: usize,
+    /// Which of its commands.
+    pub op: u64,
+    /// A write, or else WAIT for the connection's last one.
+    pub what: Ask,
+}
+
+/// What a client asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Write this.
+    Write(Write),
+    /// `WAIT copies timeout`.
+    Wait {
+        /// How many replicas.
+        copies: u32,
+        /// How long, ns.
+        timeout: u64,
+    },
+}
+
+/// What an engine answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// `OK`.
+    Written {
+        /// The term of the promotion under which it was written.
+        term: u64,
+    },
+    /// WAIT's number.
+    Copies(u32),
+    /// READONLY, LOADING, NOREPLICAS, MISCONF: certainly not written.
+    Refused,
+    /// The connection was closed without an answer.
+    Closed,
+}
+
+impl Server {
+    /// A client's command is executed.
+    pub fn command(&mut self, command: ClientCommand, now: u64) -> Vec<Out> {
+        let mut out = Vec::new();
+        self.execute(command, now, &mut out);
+        out
+    }
+
+    fn execute(&mut self, c: ClientCommand, now: u64, out: &mut Vec<Out>) {
+        let reply = |reply| Out::Reply { client: c.client, op: c.op, reply };
+        if self.loading_until.is_some() || self.role != Role::Primary {
+            out.push(reply(Reply::Refused));
+            return;
+        }
+        match c.what {
+            Ask::Write(_) if self.good < self.min_replicas => out.push(reply(Reply::Refused)),
+            Ask::Write(_) if now < self.paused_until => self.postponed.push(c),
+            Ask::Write(write) => {
+                self.feed(Deed::Write(write), out);
+                self.last_write.insert(c.client, self.offset);
+                out.push(reply(Reply::Written { term: self.term }));
+            }
+            Ask::Wait { copies, timeout } => {
+                let offset = self.last_write.get(&c.client).copied().unwrap_or(0);
+                let until = now + timeout.max(MS);
+                self.waiters.push(Waiter { client: c.client, op: c.op, offset, copies, until });
+                self.answer_waits(out);
+                if self.waiters.iter().any(|w| w.op == c.op && w.client == c.client) {
+                    out.push(Out::Alarm(until));
+                    if !self.attached.is_empty() {
+                        self.feed(Deed::GetAck, out);
+                    }
+                }
+            }
+        }
+    }
+
+    fn copies_at(&self, offset: u64) -> u32 {
+        self.attached.values().filter(|a| a.online && a.acked >= offset).count() as u32
+    }
+
+    /// Answers those WAITs that have their number.
+    pub(super) fn answer_waits(&mut self, out: &mut Vec<Out>) {
+        let waiters = std::mem::take(&mut self.waiters);
+        for w in waiters {
+            let have = self.copies_at(w.offset);
+            if have >= w.copies {
+                let reply = Reply::Copies(have);
+                out.push(Out::Reply { client: w.client, op: w.op, reply });
+            } else {
+                self.waiters.push(w);
+            }
+        }
+    }
+
+    /// Answers those WAITs whose time is over.
+    pub(super) fn end_waits(&mut self, now: u64, out: &mut Vec<Out>) {
+        let waiters = std::mem::take(&mut self.waiters);
+        for w in waiters {
+            if now >= w.until {
+                let reply = Reply::Copies(self.copies_at(w.offset));
+                out.push(Out::Reply { client: w.client, op: w.op, reply });
+            } else {
+                self.waiters.push(w);
+            }
+        }
+    }
+
+    /// A demotion ends every WAIT and its connection (engine.md 1.6).
+    pub(super) fn unblock_waits(&mut self, out: &mut Vec<Out>) {
+        for w in std::mem::take(&mut self.waiters) {
+            out.push(Out::Reply { client: w.client, op: w.op, reply: Reply::Closed });
+        }
+    }
+
+    /// The pause may be over: postponed commands run again, as what the engine is now (E7).
+    pub(super) fn end_pause(&mut self, now: u64, out: &mut Vec<Out>) {
+        if now < self.paused_until {
+            return;
+        }
+        for command in std::mem::take(&mut self.postponed) {
+            self.execute(command, now, out);
+        }
+    }
+
+    /// Closes client connections; what was postponed for them is never run.
+    pub fn kill_clients(&mut self) -> Vec<Out> {
+        let mut out = Vec::new();
+        for c in std::mem::take(&mut self.postponed) {
+            out.push(Out::Reply { client: c.client, op: c.op, reply: Reply::Closed });
+        }
+        self.unblock_waits(&mut out);
+        self.last_write.clear();
+        out
+    }
+}

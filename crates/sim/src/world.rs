@@ -1,0 +1,519 @@
+//! The world: a queue of events in true time, and everything that they happen to.
+
+mod agents;
+mod clients;
+mod engines;
+mod nemesis;
+mod stores;
+mod words;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+
+use brain::{
+    AskId, Election, EngineCommand, GateDeadline, Input, MemberId, MemberName, Memory, Message,
+    PersistId, Record, RequestId, Route, Tick, Version,
+};
+
+use crate::faults::{Fault, Stuck};
+use crate::history::{Happening, History, Write};
+use crate::network::{Network, Plane};
+use crate::plan::Plan;
+use crate::prng::Prng;
+use crate::server::{ClientCommand, Disk, Reply, Server, Wire};
+use crate::store::Store;
+use crate::trace::{Keep, Trace};
+use crate::workload::Client;
+use crate::{MS, SECOND};
+
+/// A host's clock: BOOTTIME runs a little fast or slow and began at another time.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Parts per billion.
+    pub rate_ppb: i64,
+    /// What it showed at true time 0, ns.
+    pub offset: u64,
+}
+
+impl Clock {
+    /// What it shows at this true time.
+    pub fn show(&self, true_ns: u64) -> Tick {
+        let drift = i128::from(true_ns) * i128::from(self.rate_ppb) / 1_000_000_000;
+        Tick((i128::from(true_ns) + drift) as u64 + self.offset)
+    }
+
+    /// The first true time at which it shows at least this.
+    pub fn when(&self, tick: Tick) -> u64 {
+        let local = i128::from(tick.0.saturating_sub(self.offset));
+        let guess = local * 1_000_000_000 / (1_000_000_000 + i128::from(self.rate_ppb));
+        let mut at = guess.max(2) as u64 - 2;
+        while self.show(at) < tick {
+            at += 1;
+        }
+        at
+    }
+}
+
+/// One member: its host's clock, its files, and what runs there.
+#[derive(Debug)]
+pub struct Member {
+    /// Its name.
+    pub name: MemberName,
+    /// Its host's clock.
+    pub clock: Clock,
+    /// Counts its pods.
+    pub pod: u64,
+    /// Counts its agents; what was meant for an earlier one is lost.
+    pub life: u64,
+    /// The state file.
+    pub memory: Option<Memory>,
+    /// The data files, while no engine runs.
+    pub disk: Disk,
+    /// The agent, while it runs.
+    pub agent: Option<Agent>,
+    /// The engine, while it runs.
+    pub server: Option<Server>,
+    /// What the gate's file says.
+    pub gate: GateDeadline,
+    /// The engine's loop does not turn: since when, why, and what waits for it.
+    pub stuck: Option<(u64, Stuck)>,
+    /// What the kernel holds for a stuck engine.
+    queued: VecDeque<Queued>,
+    /// Copies set aside before a full sync.
+    pub set_aside: u64,
+    /// It is to be started again at this time; a fault is under way.
+    pub back_at: Option<u64>,
+    roomy: bool,
+}
+
+/// An agent under way: the election and the hands around it.
+#[derive(Debug)]
+pub struct Agent {
+    /// The production election.
+    pub election: Election,
+    /// What it has not heard because it was frozen.
+    inbox: VecDeque<Input>,
+    /// It does not run.
+    pub frozen: bool,
+    wake: (Option<Tick>, u64),
+    /// Persists in order, the first under way.
+    persists: VecDeque<(PersistId, Memory)>,
+    /// Engine commands in order.
+    commands: VecDeque<(RequestId, EngineCommand)>,
+    /// The command under way.
+    busy: Option<Busy>,
+    /// Counts engine processes of this agent.
+    run: u64,
+    /// Calls to the store without an answer yet.
+    calls: BTreeSet<u64>,
+    /// Peers whose channel is open.
+    links: BTreeSet<usize>,
+    /// What was answered to wishes.
+    pub answers: Vec<(AskId, Result<String, String>)>,
+    spins: u32,
+    last_second: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Busy {
+    request: RequestId,
+    token: u64,
+}
+
+/// What the kernel holds for a stuck engine.
+#[derive(Clone, Debug)]
+enum Queued {
+    Client(ClientCommand),
+    Agent { life: u64, token: u64, request: RequestId, command: EngineCommand, asked: Tick },
+    Wire { from: usize, conn: u64, wire: Wire },
+}
+
+/// A call to the store.
+#[derive(Clone, Debug)]
+struct Call {
+    member: usize,
+    life: u64,
+    request: RequestId,
+    /// `None`: a read.
+    replace: Option<(Option<Version>, Box<Record>)>,
+    /// After how long the answer is back; `None`: never.
+    answers: Option<u64>,
+    outcome: Option<brain::StoreOutcome>,
+}
+
+/// One thing due.
+#[derive(Clone, Debug)]
+enum What {
+    Wake { m: usize, life: u64, token: u64 },
+    Hear { m: usize, life: u64, input: Box<Input> },
+    Peer { from: usize, to: usize, message: Box<Message> },
+    Link { m: usize, life: u64, peer: usize },
+    StoreArrive(u64),
+    StoreAnswer(u64),
+    StoreTimeout(u64),
+    Watch { m: usize, life: u64 },
+    Relist { m: usize, life: u64 },
+    Persisted { m: usize, life: u64 },
+    Order { m: usize, life: u64, token: u64, request: RequestId, command: EngineCommand },
+    OrderTimeout { m: usize, life: u64, token: u64 },
+    OrderDone { m: usize, life: u64, token: u64, input: Box<Input> },
+    StartServer { m: usize, life: u64 },
+    StopServer { m: usize, process: u64 },
+    Silence { m: usize, life: u64 },
+    Wire { from: usize, to: usize, conn: u64, wire: Box<Wire> },
+    Cron { m: usize, process: u64 },
+    Alarm { m: usize, process: u64 },
+    Gate { m: usize, process: u64 },
+    Client { c: usize, token: u64 },
+    ClientTimeout { c: usize, op: u64 },
+    Command { m: usize, process: u64, command: ClientCommand },
+    ClientReply { c: usize, op: u64, reply: Reply },
+    Routed { m: usize, life: u64, route: Box<Route> },
+    Nemesis,
+    Undo(Box<Fault>),
+    Return { m: usize, life: u64 },
+    Grace { m: usize, life: u64, kill: Box<Fault> },
+}
+
+#[derive(Debug)]
+struct Due {
+    at: u64,
+    seq: u64,
+    what: What,
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.seq) == (other.at, other.seq)
+    }
+}
+impl Eq for Due {}
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Due {
+    /// The earliest is the greatest: the heap gives it first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.seq).cmp(&(self.at, self.seq))
+    }
+}
+
+/// A whole world.
+#[derive(Debug)]
+pub struct World {
+    /// Its shape.
+    pub plan: Plan,
+    /// True time, ns.
+    pub now: u64,
+    /// Its members.
+    pub members: Vec<Member>,
+    /// Its store.
+    pub store: Store,
+    /// Its paths.
+    pub network: Network,
+    /// Where clients are sent.
+    pub route: Option<Route>,
+    /// Its clients.
+    pub clients: Vec<Client>,
+    /// What clients saw.
+    pub history: History,
+    /// What happened.
+    pub trace: Trace,
+    /// How often each rule of the brain gave a reason.
+    pub rules: BTreeMap<&'static str, u64>,
+    /// How often each kind of fault was made.
+    pub faults_made: BTreeMap<String, u64>,
+    /// Intercepts messages and calls, for scripts.
+    pub(crate) hooks: crate::script::Hooks,
+    rng: Prng,
+    names: Vec<MemberName>,
+    queue: BinaryHeap<Due>,
+    seq: u64,
+    ids: u64,
+    terms: u64,
+    writes: Write,
+    calls: BTreeMap<u64, Call>,
+    held_wires: BTreeMap<(usize, usize), Vec<(u64, Wire)>>,
+    held_peers: BTreeMap<(usize, usize), Vec<Message>>,
+    late: BTreeSet<Write>,
+    term_acked: BTreeSet<u64>,
+    chaos_until: u64,
+    last_ack: u64,
+}
+
+impl World {
+    /// A world in which every member is about to start, and the first record stands in the store.
+    pub fn new(plan: Plan, keep: Keep) -> Self {
+        let mut rng = Prng::new(plan.seed);
+        let names: Vec<_> =
+            (0..plan.members).map(|i| MemberName(format!("orders-{i}"))).collect();
+        let members = names.iter().map(|name| Member::new(name.clone(), &plan, &mut rng)).collect();
+        let mut store = Store::default();
+        store.put(Record::first(names.clone(), plan.timing.lease.as_millis()));
+        let history = History {
+            copies: plan.durability.copies(),
+            gate: plan.gate,
+            ..History::default()
+        };
+        let clients = (0..plan.clients).map(|_| Client::new(&plan, &mut rng)).collect();
+        let mut world = Self {
+            now: 0,
+            members,
+            store,
+            network: Network::new(plan.weather),
+            route: None,
+            clients,
+            history,
+            trace: Trace::new(keep),
+            rules: BTreeMap::new(),
+            faults_made: BTreeMap::new(),
+            hooks: crate::script::Hooks::default(),
+            rng,
+            names,
+            queue: BinaryHeap::new(),
+            seq: 0,
+            ids: 0,
+            terms: 0,
+            writes: 0,
+            calls: BTreeMap::new(),
+            held_wires: BTreeMap::new(),
+            held_peers: BTreeMap::new(),
+            late: BTreeSet::new(),
+            term_acked: BTreeSet::new(),
+            chaos_until: plan.chaos,
+            last_ack: 0,
+            plan,
+        };
+        world.open();
+        world
+    }
+
+    fn open(&mut self) {
+        for m in 0..self.members.len() {
+            let after = self.rng.range(0, 500 * MS);
+            self.members[m].back_at = Some(after);
+            self.after(after, What::Return { m, life: 0 });
+        }
+        for c in 0..self.clients.len() {
+            let after = self.rng.range(100 * MS, SECOND);
+            self.after(after, What::Client { c, token: 0 });
+        }
+        if self.plan.nemesis.every > 0 {
+            let first = 3 * SECOND + self.plan.nemesis.pause(&mut self.rng);
+            self.after(first, What::Nemesis);
+        }
+    }
+
+    /// Runs the faults, heals, and waits until the group is whole or its time is over; then the
+    /// history has its end.
+    pub fn run(&mut self) {
+        while self.now < self.chaos_until && self.step() {}
+        self.heal();
+        let until = self.now + self.plan.quiesce;
+        let mut whole_since = None;
+        while self.now < until && self.step() {
+            if self.now % (SECOND / 4) > 5 * MS {
+                continue;
+            }
+            match (self.is_whole(), whole_since) {
+                (true, None) => whole_since = Some(self.now),
+                (true, Some(since)) if self.now - since > 2 * SECOND => break,
+                (true, Some(_)) => {}
+                (false, _) => whole_since = None,
+            }
+        }
+        self.finish();
+    }
+
+    /// Handles the next event; false when nothing is left to happen.
+    pub fn step(&mut self) -> bool {
+        let Some(due) = self.queue.pop() else { return false };
+        self.now = self.now.max(due.at);
+        self.handle(due.what);
+        true
+    }
+
+    /// Handles events until this true time.
+    pub fn run_until(&mut self, until: u64) {
+        while self.queue.peek().is_some_and(|due| due.at <= until) {
+            self.step();
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn after(&mut self, delay: u64, what: What) {
+        self.at(self.now + delay, what);
+    }
+
+    fn at(&mut self, at: u64, what: What) {
+        self.seq += 1;
+        self.queue.push(Due { at: at.max(self.now), seq: self.seq, what });
+    }
+
+    fn id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
+    fn handle(&mut self, what: What) {
+        let kind = words::kind(&what);
+        self.trace.event(self.now, kind.0, kind.1);
+        match what {
+            What::Wake { m, life, token } => self.wake(m, life, token),
+            What::Hear { m, life, input } => self.hear(m, life, *input),
+            What::Peer { from, to, message } => self.peer_arrives(from, to, *message),
+            What::Link { m, life, peer } => self.link(m, life, peer),
+            What::StoreArrive(call) => self.store_arrives(call),
+            What::StoreAnswer(call) => self.store_answers(call),
+            What::StoreTimeout(call) => self.store_times_out(call),
+            What::Watch { m, life } => self.watch(m, life),
+            What::Relist { m, life } => self.relist(m, life),
+            What::Persisted { m, life } => self.persisted(m, life),
+            What::Order { m, life, token, request, command } => {
+                self.order_arrives(m, (life, token, request), command);
+            }
+            What::OrderTimeout { m, life, token } => self.order_times_out(m, life, token),
+            What::OrderDone { m, life, token, input } => self.order_done(m, life, token, *input),
+            What::StartServer { m, life } => self.start_server(m, life),
+            What::StopServer { m, process } => self.stop_server(m, process),
+            What::Silence { m, life } => self.silence(m, life),
+            What::Wire { from, to, conn, wire } => self.wire_arrives(from, to, conn, *wire),
+            What::Cron { m, process } => self.cron(m, process),
+            What::Alarm { m, process } => self.alarm(m, process),
+            What::Gate { m, process } => self.gate_looks(m, process),
+            What::Client { c, token } => self.client_acts(c, token),
+            What::ClientTimeout { c, op } => self.client_times_out(c, op),
+            What::Command { m, process, command } => self.command_arrives(m, process, command),
+            What::ClientReply { c, op, reply } => self.client_hears(c, op, reply),
+            What::Routed { m, life, route } => self.routed(m, life, *route),
+            What::Nemesis => self.nemesis(),
+            What::Undo(fault) => self.undo(*fault),
+            What::Return { m, life } => self.member_returns(m, life),
+            What::Grace { m, life, kill } if self.members[m].life == life => self.make(*kill),
+            What::Grace { .. } => {}
+        }
+    }
+
+    /// Says a line of the trace about a member.
+    fn say(&mut self, m: usize, what: impl FnOnce() -> String) {
+        if self.trace.wanted() {
+            let who = format!("{}.{}", m, self.members[m].life);
+            self.trace.line(self.now, &who, what);
+        }
+    }
+
+    /// What a member's clock shows now.
+    pub fn local(&self, m: usize) -> Tick {
+        self.members[m].clock.show(self.now)
+    }
+
+    /// A member's number by its name.
+    pub fn index(&self, name: &MemberName) -> Option<usize> {
+        self.names.iter().position(|n| n == name)
+    }
+
+    /// The name of a member.
+    pub fn name(&self, m: usize) -> MemberName {
+        self.names[m].clone()
+    }
+
+    /// Who a member is now, as the electorate names it.
+    pub fn identity(&self, m: usize) -> MemberId {
+        let member = &self.members[m];
+        MemberId {
+            name: member.name.clone(),
+            pod: format!("pod{}-{}", m, member.pod),
+            state: member.memory.as_ref().map_or(String::new(), |s| s.state_id.clone()),
+        }
+    }
+
+    fn note(&mut self, what: Happening) {
+        self.history.add(self.now, what);
+    }
+
+    /// Whether two places can talk both ways.
+    pub fn connected(&self, plane: Plane, a: usize, b: usize) -> bool {
+        self.network.both(plane, a, b)
+    }
+}
+
+/// One finished run in numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The plan in one line.
+    pub plan: String,
+    /// Simulated seconds.
+    pub seconds: u64,
+    /// Events handled.
+    pub events: u64,
+    /// Writes acknowledged.
+    pub acked: u64,
+    /// WAITs that were answered with enough copies.
+    pub waited: u64,
+    /// Promotions.
+    pub promotions: u64,
+    /// Acknowledged writes lost that nobody had waited for.
+    pub lost_unwaited: u64,
+    /// Acknowledgements that leaked out of a thawed process without a gate.
+    pub leaked: u64,
+}
+
+impl World {
+    /// This run in numbers.
+    pub fn summary(&self) -> Summary {
+        let h = &self.history;
+        let k = h.copies;
+        let waited = |e: &Happening| matches!(e, Happening::Waited { copies, .. } if *copies >= k);
+        Summary {
+            plan: self.plan.summary(),
+            seconds: self.now / SECOND,
+            events: self.trace.events(),
+            acked: h.acked() as u64,
+            waited: h.count(waited) as u64,
+            promotions: h.count(|e| matches!(e, Happening::Promoted { .. })) as u64,
+            lost_unwaited: crate::check::acked_writes::lost_unwaited(h) as u64,
+            leaked: crate::check::one_primary::leaked(h) as u64,
+        }
+    }
+}
+
+impl Member {
+    fn new(name: MemberName, plan: &Plan, rng: &mut Prng) -> Self {
+        let drift = rng.range(0, 2 * plan.drift_ppb) as i64 - plan.drift_ppb as i64;
+        Self {
+            name,
+            clock: Clock { rate_ppb: drift, offset: rng.range(100, 1_000_000) * SECOND },
+            pod: 0,
+            life: 0,
+            memory: None,
+            disk: Disk::default(),
+            agent: None,
+            server: None,
+            gate: GateDeadline::Open,
+            stuck: None,
+            queued: VecDeque::new(),
+            set_aside: 0,
+            back_at: None,
+            roomy: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_shows_a_tick_exactly_when_it_says() {
+        for rate_ppb in [-1_000_000, -3, 0, 7, 1_000_000] {
+            let clock = Clock { rate_ppb, offset: 42 };
+            for tick in [42, 1_000_000_042, 123_456_789_000] {
+                let at = clock.when(Tick(tick));
+                assert!(clock.show(at) >= Tick(tick), "{rate_ppb} {tick}");
+                assert!(at == 0 || clock.show(at - 1) < Tick(tick), "{rate_ppb} {tick} {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Faults made and undone, the healing, and the end.
+
+use brain::{Exit, Span, Wish};
+
+use super::{What, World};
+use crate::faults::{Fault, Frozen, Stuck};
+use crate::history::{Happening, Last};
+use crate::network::{Plane, Weather};
+use crate::server::{Disk, Link, Role};
+use crate::store::Temper;
+use crate::{MS, SECOND};
+
+impl World {
+    pub(super) fn nemesis(&mut self) {
+        if self.now >= self.chaos_until {
+            return;
+        }
+        let primary = self.primaries().first().copied();
+        let nemesis = self.plan.nemesis.clone();
+        let fault = nemesis.draw(&mut self.rng, self.members.len(), primary);
+        let pause = nemesis.pause(&mut self.rng);
+        self.make(fault);
+        self.after(pause, What::Nemesis);
+    }
+
+    /// Those whose engine calls itself a primary.
+    pub fn primaries(&self) -> Vec<usize> {
+        let is = |m: &usize| self.members[*m].server.as_ref().is_some_and(|s| s.role == Role::Primary);
+        (0..self.members.len()).filter(is).collect()
+    }
+
+    /// Makes a fault now; what it undoes by itself is arranged.
+    pub fn make(&mut self, fault: Fault) {
+        self.trace.line(self.now, "fault", || format!("{fault:?}"));
+        let word = format!("{fault:?}");
+        let word = word.split([' ', '{']).next().unwrap_or_default().to_owned();
+        *self.faults_made.entry(word).or_insert(0) += 1;
+        match fault {
+            Fault::KillEngine { member, signal } => self.end_server(member, Exit::Signal(signal)),
+            Fault::KillAgent { member, orphan, back } => {
+                self.end_agent(member, orphan);
+                self.member_back(member, back);
+            }
+            Fault::Freeze { member, what, lasts } => {
+                if what != Frozen::Agent {
+                    self.stick(member, Stuck::Stopped);
+                }
+                if what != Frozen::Engine {
+                    self.freeze_agent(member);
+                }
+                self.after(lasts, What::Undo(Box::new(Fault::Freeze { member, what, lasts })));
+            }
+            Fault::Hang { member, why, lasts } => {
+                self.stick(member, why);
+                self.after(lasts, What::Undo(Box::new(Fault::Hang { member, why, lasts })));
+            }
+            Fault::Cut { paths, lasts } => {
+                for (plane, from, to) in &paths {
+                    self.network.cut(*plane, *from, *to);
+                }
+                self.refresh_links();
+                self.after(lasts, What::Undo(Box::new(Fault::Cut { paths, lasts })));
+            }
+            Fault::StoreDown { read_only, lasts } => {
+                self.store.read_only |= read_only;
+                self.store.down |= !read_only;
+                self.after(lasts, What::Undo(Box::new(Fault::StoreDown { read_only, lasts })));
+            }
+            Fault::Wipe { member, back } => self.wipe(member, back),
+            Fault::Recreate { member, back } => {
+                self.end_agent(member, false);
+                self.members[member].pod += 1;
+                self.member_back(member, back);
+            }
+            Fault::StopAll { clean, back } => self.stop_all(clean, back),
+            Fault::Handover { to } => {
+                let to = to.map(|t| self.name(t));
+                if let Some(primary) = self.primaries().first().copied() {
+                    self.ask(primary, Wish::Handover { to, dry_run: false });
+                }
+            }
+            Fault::StopMember { member, within, back } => self.stop_member(member, within, back),
+            Fault::DeleteRecord => {
+                self.store.delete();
+                self.announce();
+            }
+            Fault::LoseRoom { member, lasts } => {
+                self.set_room(member, false);
+                self.after(lasts, What::Undo(Box::new(Fault::LoseRoom { member, lasts })));
+            }
+            Fault::Maintenance { lasts } => {
+                self.set_paused(true);
+                self.after(lasts, What::Undo(Box::new(Fault::Maintenance { lasts })));
+            }
+        }
+    }
+
+    pub(super) fn undo(&mut self, fault: Fault) {
+        self.trace.line(self.now, "fault", || format!("over: {fault:?}"));
+        match fault {
+            Fault::Freeze { member, what, .. } => self.thaw(member, what),
+            Fault::Hang { member, .. } => self.unstick(member),
+            Fault::Cut { paths, .. } => {
+                for (plane, from, to) in paths {
+                    if self.network.mend(plane, from, to) {
+                        self.mended(plane, from, to);
+                    }
+                }
+                self.refresh_links();
+            }
+            Fault::StoreDown { read_only, .. } => {
+                self.store.read_only &= !read_only;
+                self.store.down &= read_only;
+                self.announce();
+            }
+            Fault::LoseRoom { member, .. } => self.set_room(member, true),
+            Fault::Maintenance { .. } => self.set_paused(false),
+            _ => {}
+        }
+    }
+
+    fn thaw(&mut self, member: usize, what: Frozen) {
+        let agent_first = self.rng.per_mille(500);
+        if what != Frozen::Engine && agent_first {
+            self.thaw_agent(member);
+        }
+        if what != Frozen::Agent {
+            self.unstick(member);
+        }
+        if what != Frozen::Engine && !agent_first {
+            self.thaw_agent(member);
+        }
+    }
+
+    fn mended(&mut self, plane: Plane, from: usize, to: usize) {
+        match plane {
+            Plane::Engine => self.release_wires(from, to),
+            Plane::Peer => {
+                for message in self.held_peers.remove(&(from, to)).unwrap_or_default() {
+                    self.peer_on_its_way(from, to, message);
+                }
+            }
+            Plane::Store | Plane::Client => {}
+        }
+    }
+
+    fn wipe(&mut self, member: usize, back: u64) {
+        self.end_agent(member, false);
+        let had = std::mem::take(&mut self.members[member].disk);
+        self.note_loss(member, had.data, &Disk::default());
+        self.members[member].memory = None;
+        self.members[member].pod += 1;
+        self.member_back(member, back);
+    }
+
+    fn stop_all(&mut self, clean: bool, back: Vec<(usize, u64)>) {
+        for (member, back) in back {
+            if clean {
+                self.stop_member(member, 10 * SECOND, back + 10 * SECOND);
+            } else {
+                self.end_agent(member, false);
+                self.member_back(member, back);
+            }
+        }
+    }
+
+    fn stop_member(&mut self, member: usize, within: u64, back: u64) {
+        if self.members[member].agent.is_none() {
+            return;
+        }
+        let life = self.members[member].life;
+        self.ask(member, Wish::Stop { within: Span(within) });
+        // At the end of the grace the kubelet kills what is left, and starts it again.
+        let rest = within + 2 * SECOND + back;
+        self.members[member].back_at = Some(self.now + rest);
+        let kill = Fault::KillAgent { member, orphan: false, back };
+        self.after(within + 2 * SECOND, What::Grace { m: member, life, kill: Box::new(kill) });
+    }
+
+    fn set_room(&mut self, m: usize, roomy: bool) {
+        self.members[m].roomy = roomy;
+        self.deliver(m, brain::Input::Room { roomy });
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        if let Some((_, record)) = self.store.record.clone() {
+            self.store.put(brain::Record { paused, ..record });
+            self.announce();
+        }
+    }
+
+    /// Takes every fault away and starts whoever is down.
+    pub fn heal(&mut self) {
+        self.chaos_until = self.now;
+        self.trace.line(self.now, "fault", || "healed".to_owned());
+        self.note(Happening::Healed);
+        let cuts = self.network.all_cuts();
+        self.network.heal();
+        for (plane, from, to) in cuts {
+            self.mended(plane, from, to);
+        }
+        self.network.weather = Weather { loss: 0, twice: 0, ..self.network.weather };
+        self.plan.temper = Temper { slow: 0, lost_answer: 0, lost_call: 0, ..self.plan.temper };
+        (self.store.down, self.store.read_only) = (false, false);
+        self.set_paused(false);
+        for m in 0..self.members.len() {
+            self.thaw(m, Frozen::Both);
+            self.set_room(m, true);
+            if self.members[m].agent.is_none() {
+                self.member_back(m, 100 * MS);
+            }
+        }
+        self.refresh_links();
+    }
+
+    /// One primary that acknowledges, and everybody else linked to it, directly or not.
+    pub fn is_whole(&self) -> bool {
+        let [primary] = self.primaries()[..] else { return false };
+        let fresh = self.clients.is_empty() || self.now - self.last_ack < 2 * SECOND;
+        fresh && (0..self.members.len()).all(|m| m == primary || self.is_linked(m))
+    }
+
+    fn is_linked(&self, m: usize) -> bool {
+        self.members[m].agent.is_some()
+            && self.members[m].server.as_ref().is_some_and(|s| {
+                matches!(s.link, Link::Up { .. }) && s.loading_until.is_none()
+            })
+    }
+
+    /// Ends the run: the clients fall silent, the streams run dry, and everybody is looked at.
+    pub fn finish(&mut self) {
+        self.retire_clients();
+        self.run_until(self.now + 4 * SECOND);
+        let members = (0..self.members.len()).map(|m| self.last_look(m)).collect();
+        self.note(Happening::Ended { members });
+    }
+
+    fn last_look(&self, m: usize) -> Last {
+        let blocked = self.report(m).and_then(|r| r.blocked);
+        let Some(server) = self.members[m].server.as_ref() else {
+            return Last { blocked, ..Last::default() };
+        };
+        Last {
+            writable: server.role == Role::Primary && self.now - self.last_ack < 10 * SECOND,
+            linked: self.is_linked(m),
+            data: server.data.iter().copied().collect(),
+            blocked,
+        }
+    }
+}

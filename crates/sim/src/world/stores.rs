@@ -1,0 +1,143 @@
+//! Calls to the store and its watch, with everything that gets lost on the way.
+
+use brain::{Input, Record, RequestId, StoreOutcome, Version};
+
+use super::{Call, What, World};
+use crate::network::{OUTSIDE, Plane};
+use crate::store::Fate;
+use crate::{MS, SECOND};
+
+impl World {
+    pub(super) fn call_store(
+        &mut self,
+        m: usize,
+        request: RequestId,
+        replace: Option<(Option<Version>, Box<Record>)>,
+    ) {
+        let life = self.members[m].life;
+        let mut fate = self.fate(m);
+        self.hooks.call(m, replace.as_ref().map(|(_, r)| r.as_ref()), &mut fate);
+        let id = self.id();
+        let call = Call { member: m, life, request, replace, answers: fate.answers, outcome: None };
+        self.calls.insert(id, call);
+        if let Some(agent) = self.members[m].agent.as_mut() {
+            agent.calls.insert(id);
+        }
+        if fate.refused {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.outcome = Some(StoreOutcome::Unavailable("connection refused".to_owned()));
+            }
+            self.after(MS, What::StoreAnswer(id));
+            return;
+        }
+        if let Some(delay) = fate.arrives {
+            self.after(delay, What::StoreArrive(id));
+        }
+        let timeout = self.plan.timing.store_timeout().0;
+        self.after(timeout, What::StoreTimeout(id));
+    }
+
+    fn fate(&mut self, m: usize) -> Fate {
+        let mut fate = self.plan.temper.fate(&mut self.rng);
+        if !self.network.open(Plane::Store, m, OUTSIDE) || self.store.down {
+            fate.arrives = None;
+            fate.refused = self.rng.per_mille(500);
+        }
+        fate
+    }
+
+    pub(super) fn store_arrives(&mut self, id: u64) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if self.store.down {
+            return;
+        }
+        let m = call.member;
+        let outcome = match call.replace.clone() {
+            None => StoreOutcome::Read(self.store.read()),
+            Some(_) if self.store.read_only => {
+                StoreOutcome::Unavailable("403: the store is read-only".to_owned())
+            }
+            Some((expected, record)) => match self.store.replace(expected.as_ref(), *record) {
+                Some(version) => {
+                    self.say(m, || format!("store: {} stands", version.0));
+                    self.announce();
+                    StoreOutcome::Replaced(version)
+                }
+                None => StoreOutcome::Conflict,
+            },
+        };
+        let answers = self.calls.get(&id).and_then(|c| c.answers);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.outcome = Some(outcome);
+        }
+        if let Some(delay) = answers.filter(|_| self.network.open(Plane::Store, OUTSIDE, m)) {
+            self.after(delay, What::StoreAnswer(id));
+        }
+    }
+
+    pub(super) fn store_answers(&mut self, id: u64) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (m, life, request) = (call.member, call.life, call.request);
+        if self.members[m].life != life {
+            self.calls.remove(&id);
+            return;
+        }
+        let Some(agent) = self.members[m].agent.as_mut() else { return };
+        let waited_for = agent.calls.remove(&id);
+        let Some(outcome) = self.calls.remove(&id).and_then(|c| c.outcome) else { return };
+        if waited_for {
+            self.deliver(m, Input::Store { request, outcome });
+        }
+    }
+
+    pub(super) fn store_times_out(&mut self, id: u64) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (m, life, request) = (call.member, call.life, call.request);
+        if self.members[m].life != life {
+            self.calls.remove(&id);
+            return;
+        }
+        let Some(agent) = self.members[m].agent.as_mut() else { return };
+        if agent.frozen {
+            // A thawed process finds the answer, if it is there, before its own timeout.
+            self.after(20 * MS, What::StoreTimeout(id));
+            return;
+        }
+        if agent.calls.remove(&id) {
+            // The call itself may still be on its way.
+            self.deliver(m, Input::Store { request, outcome: StoreOutcome::Unanswered });
+        }
+    }
+
+    /// Shows the record to every watcher, sooner or later, or at the next re-list.
+    pub(super) fn announce(&mut self) {
+        for m in 0..self.members.len() {
+            if self.rng.per_mille(self.plan.temper.watch_drops) {
+                continue;
+            }
+            let typical = self.plan.temper.watch + self.hooks.watch_delay(m);
+            let delay = self.rng.latency(typical);
+            let life = self.members[m].life;
+            self.after(delay, What::Watch { m, life });
+        }
+    }
+
+    pub(super) fn watch(&mut self, m: usize, life: u64) {
+        let path = self.network.both(Plane::Store, m, OUTSIDE) && !self.store.down;
+        if self.members[m].life == life && path {
+            self.deliver(m, Input::Watched(self.store.read()));
+        }
+    }
+
+    /// A watch that broke or fell behind is begun anew now and then.
+    pub(super) fn relist(&mut self, m: usize, life: u64) {
+        if self.members[m].life != life || self.members[m].agent.is_none() {
+            return;
+        }
+        let pause = self.rng.range(SECOND, 3 * SECOND) + self.hooks.watch_delay(m);
+        self.after(pause, What::Relist { m, life });
+        if self.hooks.watch_delay(m) == 0 {
+            self.watch(m, life);
+        }
+    }
+}
