@@ -139,8 +139,6 @@ impl Election {
         };
         record.lineage = Some(Lineage { epoch, start, parent_start: start, ..Lineage::default() });
         record.renewal = self.next_renewal();
-        self.memory.stamp.complete = true;
-        self.memory.stamp.epoch = Epoch(0);
         self.replace_alone(record, Reason::story("beginning", text), now);
     }
 
@@ -240,7 +238,6 @@ impl Election {
         record.lineage = Some(self.lineage_from_here(Epoch(generation)));
         record.renewal = self.next_renewal();
         let text = format!("a person made {} lead, accepting what is lost", self.id.name);
-        self.memory.stamp.complete = true;
         self.replace_alone(record, Reason::story("forced", text.clone()), now);
         self.answer(ask, Ok(text));
     }

@@ -173,6 +173,9 @@ impl Election {
         match &record.holder {
             Some(holder) if *holder == me => self.holder_is_me(&record, now),
             Some(holder) if holder.id == self.id => self.holder_was_me(&record, now),
+            None if record.released.as_ref().is_some_and(|r| r.by == self.id) => {
+                self.holder_was_me(&record, now);
+            }
             _ => self.holder_is_another(&record, now),
         }
         self.lead_with_record(now);
@@ -199,7 +202,8 @@ impl Election {
     /// The record names an earlier run of this member.
     fn holder_was_me(&mut self, record: &Record, now: Tick) {
         if self.leading.is_none() && self.succession.is_none() && self.stopping.is_none() {
-            let why = format!("this member holds epoch {} from an earlier run", record.epoch);
+            let verb = if record.holder.is_some() { "holds" } else { "released" };
+            let why = format!("this member {verb} epoch {} from an earlier run", record.epoch);
             self.begin_succession(why, None, now);
         }
     }

@@ -158,7 +158,13 @@ impl Election {
         let (Some(succession), Some(record)) = (&self.succession, self.store.record()) else {
             return;
         };
-        if record.holder.as_ref().is_none_or(|h| h.id != self.id) || self.store.lacking {
+        if self.store.lacking {
+            return;
+        }
+        if self.may_take_back(record) {
+            return self.reclaim("it takes its own release back", now);
+        }
+        if record.holder.as_ref().is_none_or(|h| h.id != self.id) {
             return;
         }
         let Some(lineage) = record.lineage.clone() else { return };
@@ -228,6 +234,16 @@ impl Election {
     fn own_candidacy(&self) -> Option<Standing> {
         let able = self.engine.is_ready() && self.engine.is_demoted() && self.memory.stamp.complete;
         (able && self.stopping.is_none()).then(|| self.standing())
+    }
+
+    /// The last holder may take its own released record back, if its data reach its final offset
+    /// (protocol-traces L8).
+    fn may_take_back(&self, record: &Record) -> bool {
+        let (Some(released), None) = (&record.released, &record.holder) else { return false };
+        let mine = released.by == self.id && self.settings.keeps(Cure::TakeBackRelease);
+        mine && self.own_candidacy().is_some_and(|me| {
+            me.stamp.epoch == record.data_epoch() && me.stamp.offset >= released.offset
+        })
     }
 
     /// Exact data that reach its own `from`, or the mutant that asks nobody.
@@ -412,6 +428,8 @@ impl Election {
         let stamp = &self.memory.stamp;
         let holds = match &lineage.appointed {
             Some(appointed) => stamp.complete && !appointed.is_above(stamp),
+            // A line that began with nothing asks for nothing.
+            None if !lineage.parent_replid.is_known() => !stamp.complete,
             None => stamp.complete && stamp.offset >= lineage.parent_start,
         };
         let able = holds && self.engine.is_ready() && self.stopping.is_none();
@@ -428,8 +446,8 @@ impl Election {
 
     /// Writes a record as nobody's successor.
     pub(super) fn replace_alone(&mut self, record: Record, why: Reason, now: Tick) {
-        self.memory.led = record.epoch;
-        self.memory.electorate = Some((record.epoch, record.electorate.clone()));
+        // The epoch goes to the disk once the record stands: a bootstrap that failed must leave this
+        // member as new as it was.
         let after = self.persist("creation", now);
         self.creation =
             Some(Creation { record: Box::new(record), why, after, sent: None, began: now });
