@@ -130,17 +130,6 @@ pub(crate) enum Profile {
     Patient,
 }
 
-impl Profile {
-    /// The word of the spec.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Fast => "fast",
-            Self::Default => "default",
-            Self::Patient => "patient",
-        }
-    }
-}
-
 /// The durability modes of failover.md 2.8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Durability {
@@ -150,17 +139,6 @@ pub(crate) enum Durability {
     Balanced,
     /// Copies or no write.
     Strict,
-}
-
-impl Durability {
-    /// The word of the spec.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Cache => "cache",
-            Self::Balanced => "balanced",
-            Self::Strict => "strict",
-        }
-    }
 }
 
 /// `interrex up`.

@@ -1,12 +1,14 @@
 //! The commands, one file a verb.
 
 use std::future::Future;
+use std::process::ExitCode;
 
 use crate::args::Verb;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Failure;
 use crate::ui::Printer;
 
 mod agent;
+mod attend;
 mod bench;
 mod chaos;
 mod cut;
@@ -29,8 +31,8 @@ mod watch;
 mod why;
 
 /// Does what was asked for.
-pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Outcome {
-    match verb {
+pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure> {
+    let exit = match verb {
         Verb::Up(args) => on_one_thread(up::run(args, printer)),
         Verb::Down(args) => on_one_thread(down::run(args, printer)),
         Verb::Status(args) => on_one_thread(status::run(args, printer)),
@@ -51,12 +53,14 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Outcome {
         Verb::Keep(args) => on_one_thread(keep::run(args)),
         Verb::Store(args) => on_one_thread(store::run(args)),
         Verb::Links(args) => on_one_thread(links::run(args)),
-        Verb::Agent(args) => on_one_thread(agent::run(args)),
-    }
+        // It speaks to its keeper in exit codes of its own.
+        Verb::Agent(args) => return on_one_thread(agent::run(args)),
+    };
+    exit.map(ExitCode::from)
 }
 
 /// One thread: the parts of a group are many and small, and none of them computes.
-fn on_one_thread(command: impl Future<Output = Outcome>) -> Outcome {
+fn on_one_thread<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new("cannot start").because(&error))?;
     let outcome = runtime.block_on(command);

@@ -16,7 +16,9 @@ mod handover;
 mod hands;
 mod parts;
 mod signals;
+mod spec;
 mod story;
+mod trials;
 mod ui;
 mod verdict;
 mod view;
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
     };
     let mut printer = Printer::new(cli.plain, cli.quiet);
     match commands::run(cli.verb, &mut printer) {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(failure) => {
             ui::error::show(&failure, &mut printer);
             failure.exit.into()

@@ -1,10 +1,241 @@
-//! `interrex up`.
+//! `interrex up`: starts a group or resumes one, says what it does, and shows how to connect.
 
+use std::io::Read;
+use std::path::Path;
+
+use brain::spec::ValidatedSpec;
+use local::engines::Wanted as Engine;
+use local::home::{Base, HomeError};
+use local::up::{self, Options, Started, Step};
+
+use super::status::head;
 use crate::args::Up;
 use crate::exit::Exit;
-use crate::failure::Outcome;
-use crate::ui::Printer;
+use crate::failure::{Failure, Outcome};
+use crate::group::Group;
+use crate::parts::parts;
+use crate::signals;
+use crate::spec::{self, Wanted};
+use crate::ui::progress::Progress;
+use crate::ui::style::Style;
+use crate::ui::{Printer, style};
+use crate::view::StatusView;
 
-pub(super) async fn run(_args: Up, _printer: &mut Printer) -> Outcome {
-    Ok(Exit::Healthy)
+/// Stands for the name that is drawn later: a spec must have one.
+const UNNAMED: &str = "playground";
+
+pub(super) async fn run(args: Up, printer: &mut Printer) -> Outcome {
+    let plan = Plan::of(&args)?;
+    let started = tokio::select! {
+        started = start(&plan, printer) => started?,
+        () = signals::end() => return Err(interrupted(&plan)),
+    };
+    let group = Group { home: started.home.clone() };
+    let took = style::span(started.took);
+    if started.ran {
+        printer.say(&format!("{} runs already", group.tag()));
+    } else {
+        printer.say(&format!("Ready in {took}"));
+    }
+    for line in connect_lines(&group, printer.style) {
+        printer.line(&line)?;
+    }
+    if args.detach {
+        let down = format!(" End it     interrex down {}", group.tag());
+        printer.line(&down)?;
+        return Ok(Exit::Healthy);
+    }
+    super::attend::until_end(&group, started, printer).await
+}
+
+/// What is to be started, checked.
+pub(super) struct Plan {
+    pub(super) tag: Option<String>,
+    pub(super) spec: Option<ValidatedSpec>,
+    pub(super) engine: Engine,
+    pub(super) port: Option<u16>,
+    pub(super) direct: bool,
+    pub(super) timeout: std::time::Duration,
+}
+
+impl Plan {
+    fn of(args: &Up) -> Result<Self, Failure> {
+        let given = args.tag.clone().or_else(|| args.target.clone());
+        let (tag, spec) = match &args.file {
+            Some(file) => {
+                let spec = spec::of_text(&read(file)?, &file.display().to_string())?;
+                (Some(given.unwrap_or_else(|| spec.name().to_owned())), Some(spec))
+            }
+            None => {
+                let wanted = Wanted {
+                    replicas: args.replicas,
+                    cache: args.cache,
+                    profile: args.profile,
+                    durability: args.durability,
+                };
+                let is_asked = wanted.is_something();
+                let spec = spec::of_options(given.as_deref().unwrap_or(UNNAMED), &wanted)?;
+                // A group that is there keeps its own spec unless another one is asked for.
+                let is_there = given.as_deref().is_some_and(|tag| Group::find(Some(tag)).is_ok());
+                (given, (is_asked || !is_there).then_some(spec))
+            }
+        };
+        let flavor = spec.as_ref().and_then(ValidatedSpec::flavor);
+        let engine = match (&args.engine, flavor) {
+            (Some(words), _) => Engine::from_words(words),
+            (None, Some(flavor)) => Engine::Of(flavor),
+            (None, None) => Engine::Any,
+        };
+        let (port, direct, timeout) = (args.port, args.direct, args.timeout);
+        Ok(Self { tag, spec, engine, port, direct, timeout })
+    }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::usage(format!("cannot read {}", file.display()))
+            .because(&error)
+            .hint("every file in examples/ is a spec to begin with")
+    };
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).map_err(failed)
+}
+
+/// Starts what is planned, step by step.
+pub(super) async fn start(plan: &Plan, printer: &mut Printer) -> Result<Started, Failure> {
+    let path = std::env::var_os("PATH");
+    if let Some(spec) = &plan.spec {
+        // Before anything is made: whether this engine takes every directive of the spec.
+        let found = local::engines::find(&plan.engine, path.as_deref()).await;
+        let found = found.map_err(|error| {
+            Failure::new("cannot start a group").because(&error).hint_if(error.hint())
+        })?;
+        spec.accepts(found.engine).map_err(|errors| {
+            spec::refused(&errors, &format!("{} cannot serve this spec", found.engine))
+        })?;
+    }
+    let lease = plan.spec.as_ref().map(|spec| spec.timing().lease.as_millis());
+    let options = Options {
+        base: Base::from_env().map_err(|e: HomeError| Failure::of(&e).hint_if(e.hint()))?,
+        tag: plan.tag.clone(),
+        spec: plan.spec.as_ref().map(spec::to_text).transpose()?,
+        members: plan.spec.as_ref().map(ValidatedSpec::members),
+        lease_ms: lease.unwrap_or_else(|| brain::Timing::DEFAULT.lease.as_millis()),
+        engine: plan.engine.clone(),
+        path,
+        port: plan.port,
+        direct: plan.direct,
+        parts: parts()?,
+        deadline: plan.timeout,
+    };
+    let mut steps = Steps { printer, progress: None };
+    steps.begin("Looking for an engine");
+    let started = up::up(options, &mut |step| steps.take(&step)).await;
+    drop(steps);
+    started.map_err(|error| Failure::of(&error).hint_if(error.hint()))
+}
+
+/// Steps as lines; the one under way as a spinner.
+struct Steps<'a> {
+    printer: &'a mut Printer,
+    progress: Option<Progress>,
+}
+
+impl Steps<'_> {
+    fn begin(&mut self, what: &str) {
+        self.progress = Some(Progress::start(what, self.printer.style));
+    }
+
+    fn done(&mut self, what: &str, detail: &str) {
+        self.progress = None;
+        self.printer.step(what, detail);
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Engine(found) => {
+                let what = format!("Found {}", found.engine);
+                self.done(&what, &found.program.display().to_string());
+                self.begin("Making the group's directory");
+            }
+            Step::Home(path, true) => {
+                self.done("Resuming", &path.display().to_string());
+                self.begin("Starting the members");
+            }
+            Step::Home(_, false) => self.begin("Starting the members"),
+            Step::Members(members, ran) => {
+                let ports: Vec<String> = members.iter().map(|(_, p)| p.to_string()).collect();
+                let verb = if *ran { "Running" } else { "Starting" };
+                let detail = format!(
+                    "127.0.0.1:{}   each an engine under its agent",
+                    ports.join(" ")
+                );
+                self.done(&format!("{verb} {} members", members.len()), &detail);
+                self.begin("Electing the primary");
+            }
+            Step::Primary(name, epoch) => {
+                self.done("Electing the primary", &format!("{name}   epoch {epoch}"));
+                self.begin("Waiting for replicas");
+            }
+            Step::Replicas(ready, all) if ready == all => {
+                self.done("Waiting for replicas", &format!("{ready}/{all} in sync"));
+            }
+            Step::Replicas(ready, all) => {
+                self.begin(&format!("Waiting for replicas: {ready}/{all} in sync"));
+            }
+        }
+    }
+}
+
+fn interrupted(plan: &Plan) -> Failure {
+    let failure = Failure::new("interrupted before the group was ready");
+    match &plan.tag {
+        Some(tag) => failure.hint(format!("what was started is ended by: interrex down {tag}")),
+        None => failure.hint("what was started is ended by: interrex down --all"),
+    }
+}
+
+/// How to connect, with real values, and never with the password itself.
+pub(super) fn connect_lines(group: &Group, style: Style) -> Vec<String> {
+    let described = group.home.group();
+    let password = group.home.password_file();
+    let engines: Vec<String> = group.members().iter().map(|m| m.engine.to_string()).collect();
+    let cli = if described.engine.to_string_lossy().contains("valkey") {
+        "valkey-cli"
+    } else {
+        "redis-cli"
+    };
+    let kept = if described.kept {
+        format!("kept until interrex down {} --wipe", group.tag())
+    } else {
+        "removed at the end; keep it with --tag NAME".to_owned()
+    };
+    let widest = format!("{cli} -p {}", engines.join(" | ")).len().max(24);
+    let way = |what: String, why: &str| format!("             {what:<widest$}   {why}");
+    let mut out = vec![
+        String::new(),
+        format!(" {}    export REDISCLI_AUTH=\"$(cat {})\"", style.heading("Connect"), password.display()),
+        way(format!("{cli} -p {}", described.ports.write), "always the primary (write address)"),
+        way(format!("{cli} -p {}", described.ports.read), "any fresh replica (read address)"),
+        way(format!("{cli} -p {}", engines.join(" | ")), "one member"),
+    ];
+    let data = format!(" {}       {}   {kept}", style.heading("Data"), group.home.root().display());
+    out.push(data);
+    out.push(format!(
+        " {}        interrex kill {tag} primary    interrex why {tag}    interrex watch {tag}",
+        style.heading("Try"),
+        tag = group.tag()
+    ));
+    out.push(String::new());
+    out.iter().map(|line| style.text(line)).collect()
+}
+
+/// The verdict's lines of a group as it is now.
+pub(super) async fn verdict_lines(group: &Group, style: Style) -> Vec<String> {
+    let seen = group.look().await;
+    head(&StatusView::of(group, &seen), style)
 }
