@@ -1,0 +1,81 @@
+//! Who may replicate from this engine: one ACL user a member, on only while it is admitted
+//! (failover.md 2.4, admission is the primary's).
+
+use std::time::Duration;
+
+use brain::MemberId;
+use client::ClientError;
+use engine::config::REPLICATION_RULES;
+
+use super::link::{EngineLink, in_words};
+use crate::keys::{PeerKeys, REPLICATION_PREFIX, replication_user};
+
+/// Each step is one command that takes microseconds in a healthy engine.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// What was last put in force in this run of the engine.
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    current: Option<(Vec<MemberId>, PeerKeys)>,
+}
+
+impl Admission {
+    /// A new engine process knows no replication user.
+    pub(crate) fn reset(&mut self) {
+        self.current = Some((Vec::new(), PeerKeys::none()));
+    }
+
+    /// Switches exactly these members on. Whoever is switched off loses its link at once, and
+    /// cannot come back with it: its user is off before it is cut.
+    pub(crate) async fn admit(
+        &mut self,
+        link: &mut EngineLink,
+        members: &[MemberId],
+        keys: &PeerKeys,
+    ) -> Result<(), String> {
+        let mut wanted = members.to_vec();
+        wanted.sort();
+        if self.current.as_ref().is_some_and(|(now, by)| *now == wanted && by == keys) {
+            return Ok(());
+        }
+        let before = self.current.take().map_or_else(Vec::new, |(now, _)| now);
+        let users = known_users(link).await.map_err(|error| in_words(&error))?;
+        for user in users {
+            let stays = wanted.iter().any(|member| replication_user(&member.name) == user);
+            if !stays {
+                shut(link, &user).await?;
+            }
+        }
+        for member in &wanted {
+            let user = replication_user(&member.name);
+            let another = before.iter().any(|old| old.name == member.name && old != member);
+            if another {
+                // A re-created pod or another disk under the old name: the old one's link goes.
+                shut(link, &user).await?;
+            }
+            link.command(&open_rule(member, &user, keys), DEADLINE).await?;
+        }
+        self.current = Some((wanted, keys.clone()));
+        Ok(())
+    }
+}
+
+fn open_rule(member: &MemberId, user: &str, keys: &PeerKeys) -> Vec<String> {
+    let mut words: Vec<String> =
+        ["ACL", "SETUSER", user, "reset", "on"].into_iter().map(str::to_owned).collect();
+    words.extend(keys.all().iter().map(|key| format!(">{}", key.replication_password(member))));
+    words.extend(REPLICATION_RULES.split_whitespace().map(str::to_owned));
+    words
+}
+
+async fn shut(link: &mut EngineLink, user: &str) -> Result<(), String> {
+    link.command(&["ACL", "SETUSER", user, "off"], DEADLINE).await?;
+    link.command(&["CLIENT", "KILL", "USER", user], DEADLINE).await
+}
+
+async fn known_users(link: &mut EngineLink) -> Result<Vec<String>, ClientError> {
+    let users = link.call(&["ACL", "USERS"], DEADLINE).await?;
+    let users = users.as_array().unwrap_or_default();
+    let names = users.iter().filter_map(|user| user.as_text());
+    Ok(names.filter(|name| name.starts_with(REPLICATION_PREFIX)).map(str::to_owned).collect())
+}

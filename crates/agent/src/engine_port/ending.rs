@@ -1,0 +1,66 @@
+//! What happens when an engine process has ended, and what is kept of its files.
+
+use std::time::Duration;
+
+use brain::{EngineNews, Exit};
+use platform::Platform;
+
+use super::{EnginePort, in_words};
+use crate::damage;
+use crate::supervise::{Ending, Gone, oom_kills};
+
+/// The last lines are in the pipe when the process is gone; only a child that outlived it could
+/// keep the pipe open.
+const LAST_LINES: Duration = Duration::from_millis(200);
+
+impl<P: Platform> EnginePort<P> {
+    /// Explains the end of a process and tells it.
+    pub(super) async fn ended(&mut self, gone: Gone) {
+        self.link.reset();
+        self.silent_since = None;
+        let (mut oom, mut log) = (false, String::new());
+        if let Some(facts) = &mut self.facts {
+            if let Some(reader) = facts.reader.take() {
+                let _ = tokio::time::timeout(LAST_LINES, reader).await;
+            }
+            oom = oom_kills() > facts.oom_kills;
+            log = facts.log.text();
+        }
+        let asked = self.handle.is_asked_to_stop();
+        let ending = Ending { status: gone.status, asked, oom, log: &log };
+        let exit = ending.exit();
+        tracing::info!(process = gone.run, ?exit, "the engine has ended");
+        if exit == Exit::BadData {
+            self.quarantine(&log);
+        }
+        self.news(EngineNews::Exited { run: self.run, exit }).await;
+    }
+
+    /// Damaged files go aside, so that the next start is an empty one that a peer fills.
+    fn quarantine(&self, log: &str) {
+        let line = damage::from_log(log).unwrap_or_default();
+        match damage::move_aside(&self.parts.config.data) {
+            Ok(Some(to)) => tracing::error!(
+                kept = %to.display(),
+                "the engine cannot read its data files ({line}); they are kept aside, and this \
+                 member will sync from another one"
+            ),
+            Ok(None) => {}
+            Err(error) => tracing::error!(
+                error = in_words(&error),
+                "the engine cannot read its data files, and they cannot be moved away"
+            ),
+        }
+    }
+
+    /// Keeps a copy of the data files before a sync replaces them (failover.md 2.3 I8).
+    pub(super) async fn set_aside(&mut self) -> Result<(), String> {
+        let data = self.parts.config.data.clone();
+        let kept = tokio::task::spawn_blocking(move || damage::link_aside(&data)).await;
+        match kept.map_err(|error| error.to_string())?.map_err(|error| in_words(&error))? {
+            Some(to) => tracing::warn!(kept = %to.display(), "kept a copy of the data files"),
+            None => tracing::info!("no data files to keep a copy of"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! From `INFO` to what the brain needs to know: addresses become members, bytes become what the
+//! disk has for certain.
+
+use std::collections::VecDeque;
+
+use brain::{EngineView, MemberName, ReplicaView, Span, Tick};
+use engine::config::Persistence;
+use engine::{Info, Offset, Replid, Role};
+use platform::Roster;
+
+/// An fsync each second may be one second late, and then counts from the write before it.
+const EVERYSEC_LAG: Span = Span::from_millis(2000);
+
+/// Positions kept to answer "where were we two seconds ago", at one a tenth of a second.
+const POSITIONS_MAX: usize = 64;
+
+/// Whom a member's engine was last told to follow, and by which address.
+pub(crate) type Followed = (MemberName, String, u16);
+
+/// What the edge adds to an engine's own words.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    /// Whom it was told to follow.
+    pub(crate) followed: Option<Followed>,
+    /// What `min-replicas-to-write` was set to.
+    pub(crate) min_replicas: u32,
+}
+
+/// An engine's `INFO` as the brain's view of it.
+pub(crate) fn view(
+    info: &Info,
+    context: &Context,
+    durable: Offset,
+    roster: &impl Roster,
+) -> EngineView {
+    let replication = &info.replication;
+    let position = info.position();
+    let is_primary = replication.role == Some(Role::Primary);
+    EngineView {
+        loading: info.is_loading(),
+        is_primary,
+        upstream: if is_primary { None } else { upstream(info, context, roster) },
+        link_up: replication.link_up == Some(true),
+        sync_in_progress: replication.sync_in_progress == Some(true),
+        replid: replication.replid.clone().unwrap_or_default(),
+        replid2: replication.replid2.clone().unwrap_or_default(),
+        offset: position.map(|position| position.offset),
+        durable,
+        replicas: replicas(info, roster),
+        keys: info.keys.unwrap_or(0),
+        misconfigured: info.persistence.aof_write_ok == Some(false)
+            || info.persistence.rdb_ok == Some(false),
+        min_replicas: context.min_replicas,
+    }
+}
+
+fn upstream(info: &Info, context: &Context, roster: &impl Roster) -> Option<MemberName> {
+    let host = info.replication.primary_host.as_deref()?;
+    let port = info.replication.primary_port?;
+    if (host, port) == engine::config::DEAD_END {
+        return None;
+    }
+    // What it was told comes first: addresses may have moved since.
+    let told = context.followed.as_ref().filter(|(_, h, p)| h == host && *p == port);
+    if let Some((member, _, _)) = told {
+        return Some(member.clone());
+    }
+    roster.members().into_iter().find(|member| {
+        roster.peer(member).is_some_and(|at| at.engine_host == host && at.engine_port == port)
+    })
+}
+
+fn replicas(info: &Info, roster: &impl Roster) -> Vec<ReplicaView> {
+    let announced: Vec<(MemberName, (String, u16))> = roster
+        .members()
+        .into_iter()
+        .filter_map(|member| roster.peer(&member).map(|at| (member, at.announced)))
+        .collect();
+    let mut seen: Vec<ReplicaView> = Vec::new();
+    for line in &info.replication.replicas {
+        let found = announced.iter().find(|(_, at)| at.0 == line.host && at.1 == line.port);
+        let Some((member, _)) = found else { continue };
+        let view = ReplicaView {
+            member: member.clone(),
+            online: line.state == "online",
+            offset: line.offset,
+        };
+        // A half-open old link of the same member may stand beside its new one.
+        match seen.iter_mut().find(|known| known.member == *member) {
+            Some(known) if (view.online, view.offset) > (known.online, known.offset) => {
+                *known = view;
+            }
+            Some(_) => {}
+            None => seen.push(view),
+        }
+    }
+    seen
+}
+
+/// How far the disk has the data for certain.
+#[derive(Debug)]
+pub(crate) struct Durable {
+    persistence: Persistence,
+    /// The stream that the rest is about.
+    replid: Replid,
+    positions: VecDeque<(Tick, Offset)>,
+    durable: Offset,
+    /// What the append-only file misses until its first rewrite has ended.
+    aof_behind: bool,
+    last_save: Option<u64>,
+    before_save: Offset,
+}
+
+impl Durable {
+    /// Of an engine that has just started. `aof_behind`: it started from an RDB and its append-only
+    /// file is switched on later.
+    pub(crate) fn new(persistence: Persistence, aof_behind: bool) -> Self {
+        Self {
+            persistence,
+            replid: Replid::default(),
+            positions: VecDeque::new(),
+            durable: Offset(0),
+            aof_behind,
+            last_save: None,
+            before_save: Offset(0),
+        }
+    }
+
+    /// Takes note of one look; returns how far the disk is.
+    pub(crate) fn see(&mut self, info: &Info, asked: Tick) -> Offset {
+        let Some(position) = info.position() else {
+            // A full sync replaces the files: nothing on the disk is certain until it has ended.
+            if info.replication.sync_in_progress == Some(true) {
+                self.positions.clear();
+                self.durable = Offset(0);
+                self.aof_behind = self.persistence.has_aof();
+            }
+            return self.durable;
+        };
+        self.follow_stream(&position.replid, info.replication.replid2.as_ref(), position.offset);
+        self.positions.push_back((asked, position.offset));
+        if self.positions.len() > POSITIONS_MAX {
+            self.positions.pop_front();
+        }
+        match self.persistence {
+            Persistence::None => {}
+            Persistence::Rdb => self.by_snapshot(info, position.offset),
+            Persistence::AofEverysec | Persistence::AofAlways => self.by_aof(info, asked),
+        }
+        self.durable
+    }
+
+    /// Another stream that is not the old one's continuation: its offsets say nothing of the old.
+    fn follow_stream(&mut self, replid: &Replid, replid2: Option<&Replid>, offset: Offset) {
+        let first = !self.replid.is_known();
+        let continues = self.replid == *replid || replid2 == Some(&self.replid);
+        let back = self.positions.back().is_some_and(|(_, last)| offset < *last);
+        if first && self.aof_behind {
+            // Loaded from the snapshot of a clean stop: that much is on the disk.
+            self.durable = offset;
+        } else if !first && (!continues || back) {
+            self.positions.clear();
+            self.durable = Offset(0);
+        }
+        self.replid = replid.clone();
+    }
+
+    fn by_aof(&mut self, info: &Info, asked: Tick) {
+        let persistence = &info.persistence;
+        if persistence.aof_enabled != Some(true) || persistence.aof_write_ok == Some(false) {
+            return;
+        }
+        if self.aof_behind {
+            if persistence.aof_rewriting == Some(true) || persistence.aof_rewrite_ok == Some(false)
+            {
+                return;
+            }
+            self.aof_behind = false;
+            self.positions.drain(..self.positions.len() - 1);
+        }
+        let lag = match self.persistence {
+            Persistence::AofAlways => Span::ZERO,
+            _ => EVERYSEC_LAG,
+        };
+        while let Some((at, offset)) = self.positions.front().copied() {
+            if asked.since(at) < lag {
+                break;
+            }
+            self.durable = self.durable.max(offset);
+            self.positions.pop_front();
+        }
+    }
+
+    /// A snapshot holds at least what was there at the last look before it began.
+    fn by_snapshot(&mut self, info: &Info, offset: Offset) {
+        let save = info.persistence.rdb_last_save_s;
+        if self.last_save.is_some() && save != self.last_save {
+            self.durable = self.durable.max(self.before_save);
+        }
+        self.last_save = save;
+        if info.persistence.rdb_saving != Some(true) {
+            self.before_save = offset;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! Starting the engine: its file rendered, its gate open, itself at a dead end (failover.md 2.11).
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use brain::EngineNews;
+use client::{Credentials, Endpoint};
+use engine::config::{self, AGENT_RULES, AGENT_USER, Account, ConfigError, Rendered};
+use gate::{Gate, GateError};
+use platform::{Platform, Roster};
+use tokio::task::JoinHandle;
+
+use super::link::{EngineLink, in_words};
+use super::observe::{Context, Durable};
+use super::{EnginePort, lock, socket_path};
+use crate::inbox::Inbound;
+use crate::keys::{password_sha256, random_hex};
+use crate::supervise::{EngineLog, Launch, follow, oom_kills};
+use crate::{AgentError, damage, memory, state};
+
+/// Seconds that an engine's own SIGTERM handling waits for lagging replicas: the election has
+/// already waited for those that matter.
+const SHUTDOWN_TIMEOUT_S: u32 = 2;
+
+/// What is known of one process from its start on.
+#[derive(Debug)]
+pub(super) struct RunFacts {
+    pub(super) rendered: Rendered,
+    pub(super) log: EngineLog,
+    pub(super) reader: Option<JoinHandle<()>>,
+    pub(super) oom_kills: u64,
+    /// It was started without its append-only file, to keep its place in the stream.
+    pub(super) aof_pending: bool,
+}
+
+/// Why the engine's files could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The spec's directives cannot be rendered.
+    #[error("cannot render the engine's configuration")]
+    Render {
+        /// The cause.
+        source: ConfigError,
+    },
+    /// The configuration cannot be written.
+    #[error("cannot write the engine's configuration {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The password file cannot be read.
+    #[error("cannot read the password file {path}")]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The password file is empty.
+    #[error("the password file {path} has no password in it; write one, or name no file")]
+    NoPassword {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The gate cannot be put in place.
+    #[error("cannot prepare the gate")]
+    Gate {
+        /// The cause.
+        source: GateError,
+    },
+}
+
+impl<P: Platform> EnginePort<P> {
+    /// Starts an engine; over one that runs already (the judgement was restarted) it is demoted.
+    pub(super) async fn start(&mut self) -> Result<(), String> {
+        if let Err(wiped) = self.parts.state.check() {
+            let fatal = Inbound::Fatal(Box::new(AgentError::State { source: wiped }));
+            // Closed only when the agent is ending anyway.
+            let _ = self.parts.inbox.send(fatal).await;
+            return Err("the data directory is another one now".to_owned());
+        }
+        let data = self.parts.config.data.clone();
+        let found_data = damage::found_data(&data);
+        if self.handle.supervisor.running().is_some() && !self.take_over_running().await {
+            return Err("the running engine can neither be demoted nor ended".to_owned());
+        }
+        if self.handle.supervisor.running().is_none() {
+            self.launch().await.map_err(|error| in_words(&error))?;
+        } else {
+            self.run += 1;
+        }
+        self.news(EngineNews::Started { run: self.run, found_data }).await;
+        Ok(())
+    }
+
+    /// An engine from before the judgement was restarted: to the dead end with it, or away.
+    async fn take_over_running(&mut self) -> bool {
+        if self.dead_end().await.is_ok() {
+            return true;
+        }
+        self.handle.kill();
+        let gone = self.handle.supervisor.wait_gone(Duration::from_secs(10)).await;
+        if let Ok(gone) = self.gone.try_recv() {
+            self.ended(gone).await;
+        }
+        gone
+    }
+
+    async fn launch(&mut self) -> Result<(), AgentError> {
+        let config = &self.parts.config;
+        let from_snapshot = self.choose_snapshot();
+        let password = random_hex::<32>();
+        let (rendered, gate) = self.render(&password)?;
+        let file = config.run.join("engine.conf");
+        write_private(&file, &rendered.text()).map_err(|source| AgentError::Prepare {
+            source: PrepareError::Write { path: file.clone(), source },
+        })?;
+        let socket = socket_path(config);
+        // A socket left by a dead engine would be taken for one that is starting.
+        let _ = fs::remove_file(&socket);
+        let mut arguments = vec![file.display().to_string()];
+        if from_snapshot {
+            arguments.extend(["--appendonly".to_owned(), "no".to_owned()]);
+        }
+        let launch = Launch {
+            program: config.program.clone(),
+            arguments,
+            run: self.run + 1,
+            record: record_path(&config.data),
+        };
+        self.handle.asked_to_stop.store(false, Ordering::Release);
+        *lock(&self.handle.gate) = gate;
+        let launched = self.handle.supervisor.launch(launch).await;
+        let launched = launched.map_err(|source| AgentError::Supervise { source })?;
+        let log = EngineLog::default();
+        let reader = follow(launched.output, log.clone())
+            .map_err(|source| AgentError::Runtime { what: "read the engine's output", source })?;
+        self.run += 1;
+        self.silent_since = None;
+        self.link.reset();
+        self.link = EngineLink::new(Endpoint::unix(socket), Credentials::new(AGENT_USER, password));
+        self.admission.reset();
+        self.context = Context::default();
+        self.durable = Durable::new(self.parts.config.persistence, from_snapshot);
+        self.facts = Some(RunFacts {
+            rendered,
+            log,
+            reader: Some(reader),
+            oom_kills: oom_kills(),
+            aof_pending: from_snapshot,
+        });
+        Ok(())
+    }
+
+    /// Whether this start reads the snapshot instead of the append-only file: after a clean stop,
+    /// as only the snapshot has the place in the stream (engine.md 0, 5), and where there is no
+    /// append-only file, as the engine would start empty beside the snapshot (engine.md 0, 9).
+    fn choose_snapshot(&self) -> bool {
+        let config = &self.parts.config;
+        if !config.persistence.has_aof() {
+            return false;
+        }
+        if damage::found_orphaned_aof(&config.data) {
+            tracing::warn!("the append-only file has lost its manifest: keeping its files aside");
+            if let Err(error) = damage::move_orphaned_aof(&config.data) {
+                tracing::error!(error = in_words(&error), "the files stay where they are");
+            }
+        }
+        let clean = clean_stop_mark(&config.data);
+        let was_clean = clean.exists();
+        // It holds for one start only: after that the snapshot is old.
+        let removed = fs::remove_file(&clean).is_ok();
+        let rdb = damage::found_rdb(&config.data);
+        rdb && ((was_clean && removed) || !damage::found_aof(&config.data))
+    }
+
+    fn render(&self, password: &str) -> Result<(Rendered, Option<Gate>), AgentError> {
+        let config = &self.parts.config;
+        let fail = |source| AgentError::Prepare { source };
+        let gate = self.gate().map_err(|source| fail(PrepareError::Gate { source }))?;
+        let me = self.parts.platform.roster().me();
+        let persistence = config.persistence;
+        let limit = config
+            .memory_limit_bytes
+            .or_else(|| memory::limit_bytes(config.members_on_this_machine));
+        let settings = config::Settings {
+            engine: self.parts.engine,
+            user: config.directives.clone(),
+            persistence,
+            cache: config.settings.durability == brain::Durability::Cache,
+            maxmemory_bytes: limit
+                .map(|bytes| config::maxmemory_bytes(bytes, persistence.is_persistent())),
+            port: me.engine_port,
+            bind: config.bind.clone(),
+            dir: config.data.display().to_string(),
+            unix_socket: Some(socket_path(config).display().to_string()),
+            announce: Some((me.engine_host, me.engine_port)),
+            max_lag_s: if config.settings.timing.peer <= brain::Timing::FAST.peer { 1 } else { 3 },
+            shutdown_timeout_s: SHUTDOWN_TIMEOUT_S,
+            gate: gate.as_ref().map(|(module, gate)| config::Gate {
+                module: module.display().to_string(),
+                arguments: vec![gate.path().display().to_string()],
+            }),
+            accounts: self.accounts(password)?,
+        };
+        let rendered =
+            config::render(&settings).map_err(|source| fail(PrepareError::Render { source }))?;
+        Ok((rendered, gate.map(|(_, gate)| gate)))
+    }
+
+    fn gate(&self) -> Result<Option<(PathBuf, Gate)>, GateError> {
+        let config = &self.parts.config;
+        if !config.settings.gate {
+            return Ok(None);
+        }
+        let module = gate::write_module(&config.run)?;
+        Ok(Some((module, Gate::create(config.run.join("gate"))?)))
+    }
+
+    fn accounts(&self, password: &str) -> Result<Vec<Account>, AgentError> {
+        let config = &self.parts.config;
+        let clients = match &config.password_file {
+            None => None,
+            Some(path) => Some(client_passwords(path)?),
+        };
+        Ok(vec![
+            Account {
+                name: AGENT_USER.to_owned(),
+                password_sha256: Some(vec![password_sha256(password)]),
+                rules: AGENT_RULES.to_owned(),
+            },
+            Account {
+                name: "default".to_owned(),
+                password_sha256: clients,
+                rules: config::application_rules(self.parts.engine),
+            },
+        ])
+    }
+
+    /// Once the snapshot is loaded the append-only file goes on.
+    pub(super) async fn switch_aof_on(&mut self) {
+        let Some(facts) = self.facts.as_mut().filter(|facts| facts.aof_pending) else {
+            return;
+        };
+        let words = ["CONFIG", "SET", "appendonly", "yes"];
+        match self.link.command(&words, Duration::from_secs(2)).await {
+            Ok(()) => facts.aof_pending = false,
+            Err(error) => tracing::debug!(error, "the append-only file is not on yet"),
+        }
+    }
+}
+
+/// One password a line; all are right, so that they can be rotated.
+fn client_passwords(path: &Path) -> Result<Vec<String>, AgentError> {
+    let fail = |source| AgentError::Prepare { source };
+    let text = fs::read_to_string(path)
+        .map_err(|source| fail(PrepareError::Password { path: path.to_owned(), source }))?;
+    let hashes: Vec<String> =
+        text.lines().map(str::trim).filter(|l| !l.is_empty()).map(password_sha256).collect();
+    if hashes.is_empty() {
+        return Err(fail(PrepareError::NoPassword { path: path.to_owned() }));
+    }
+    Ok(hashes)
+}
+
+/// Writes a file that only this user may read, replacing what was there.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let aside = path.with_extension("new");
+    let _ = fs::remove_file(&aside);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    file.write_all(text.as_bytes())?;
+    fs::rename(&aside, path)
+}
+
+/// Says that the snapshot is whole and as new as the append-only file.
+pub(super) fn clean_stop_mark(data: &Path) -> PathBuf {
+    state::directory(data).join("clean-stop")
+}
+
+/// Where the engine's process id is.
+pub(crate) fn record_path(data: &Path) -> PathBuf {
+    state::directory(data).join("engine.pid")
+}

@@ -1,0 +1,179 @@
+//! What runs beside the judgement and tells it what it sees: the record's watch, the route, the
+//! headroom, the keys, signals.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brain::{Input, Route, Version};
+use platform::{Platform, Published, RecordStore, RouteStore};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::engine_port::{EngineHandle, Order, in_words};
+use crate::inbox::{Inbox, tell};
+use crate::keys::PeerKeys;
+use crate::{Config, clock, driver};
+
+/// How long one look at the record waits for a change.
+const WATCH: Duration = Duration::from_secs(20);
+
+/// Between two looks at a store that fails, doubled from the first to the second.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+/// How often configuration, headroom and keys are looked at.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+
+/// Free space below this share keeps a member from taking over a primary's load (failover.md 2.12,
+/// disk full).
+const DISK_FREE_MIN_PERCENT: u64 = 10;
+
+/// Tells every change of the record.
+pub(crate) async fn record<P: Platform>(platform: Arc<P>, inbox: Inbox) {
+    let mut told: Option<Option<Version>> = None;
+    let mut backoff = BACKOFF.0;
+    loop {
+        let after = told.clone().flatten();
+        let begun = tokio::time::Instant::now();
+        let look = platform.record().changed(after.as_ref(), WATCH);
+        match tokio::time::timeout(WATCH + BACKOFF.1, look).await {
+            Ok(Ok(found)) => {
+                backoff = BACKOFF.0;
+                let version = found.as_ref().map(|(version, _)| version.clone());
+                if told.as_ref() != Some(&version) {
+                    told = Some(version);
+                    tell(&inbox, Input::Watched(found)).await;
+                } else if begun.elapsed() < BACKOFF.0 {
+                    // A store that cannot wait is not asked in a circle.
+                    tokio::time::sleep(BACKOFF.0).await;
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the record cannot be watched");
+                tokio::time::sleep(backoff).await;
+                backoff = (backoff * 2).min(BACKOFF.1);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Publishes the newest route until it stands or a newer one does.
+pub(crate) async fn route<P: Platform>(
+    platform: Arc<P>,
+    mut wanted: watch::Receiver<Option<Route>>,
+    within: Duration,
+) {
+    let mut backoff = BACKOFF.0;
+    while wanted.changed().await.is_ok() {
+        loop {
+            let Some(route) = wanted.borrow_and_update().clone() else { break };
+            let published = platform.route().publish(&route, within).await;
+            match published {
+                Ok(Published::Done) => tracing::debug!(?route, "published the route"),
+                Ok(Published::Superseded) => tracing::info!(?route, "a newer route stands"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot publish the route, trying again");
+                    // A newer route is tried at once.
+                    let _ = tokio::time::timeout(backoff, wanted.changed()).await;
+                    backoff = (backoff * 2).min(BACKOFF.1);
+                    continue;
+                }
+            }
+            backoff = BACKOFF.0;
+            break;
+        }
+    }
+}
+
+/// Looks after what changes slowly.
+pub(crate) async fn housekeeping(
+    config: Arc<Config>,
+    engine: Arc<EngineHandle>,
+    keys: watch::Sender<PeerKeys>,
+    inbox: Inbox,
+) {
+    let mut roomy = None;
+    // The first look comes early: an engine has loaded small data by then.
+    let mut pause = Duration::from_secs(3);
+    loop {
+        let now = is_roomy(&config.data, &engine);
+        if roomy != Some(now) {
+            roomy = Some(now);
+            tell(&inbox, Input::Room { roomy: now }).await;
+        }
+        tokio::time::sleep(pause).await;
+        pause = HOUSEKEEPING;
+        // A full queue belongs to an engine that has other troubles.
+        let _ = engine.order(Order::CheckDrift);
+        match PeerKeys::read(&config.peer_key_file) {
+            Ok(read) => {
+                keys.send_if_modified(|known| {
+                    let changed = *known != read;
+                    if changed {
+                        tracing::info!(keys = read.all().len(), "the peer keys have changed");
+                        *known = read;
+                    }
+                    changed
+                });
+            }
+            Err(error) => tracing::warn!(error = in_words(&error), "keeping the old peer keys"),
+        }
+    }
+}
+
+/// Whether disk and memory have room for a primary's load.
+fn is_roomy(data: &Path, engine: &EngineHandle) -> bool {
+    let disk = nix::sys::statvfs::statvfs(data).is_ok_and(|disk| {
+        let (free, all) = (disk.blocks_available(), disk.blocks());
+        // macOS has narrower types here.
+        #[allow(clippy::useless_conversion)]
+        let (free, all) = (u64::from(free), u64::from(all));
+        all == 0 || free.saturating_mul(100) / all > DISK_FREE_MIN_PERCENT
+    });
+    let memory = engine.facts().info.is_none_or(|info| {
+        let limit = info.memory.maxmemory_bytes.unwrap_or(0);
+        let evicts = info.memory.policy.as_deref().is_some_and(|policy| policy != "noeviction");
+        limit == 0 || evicts || info.memory.used_bytes.unwrap_or(0) < limit / 100 * 95
+    });
+    disk && memory
+}
+
+/// The signals that end an agent.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on.
+    pub(crate) fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// At the first signal the member is asked to stop. Returns when its time is over, or when a
+    /// third signal says that nobody wants to wait.
+    pub(crate) async fn handle(mut self, grace: Duration, engine: &EngineHandle, inbox: &Inbox) {
+        self.next().await;
+        tracing::info!(grace_s = grace.as_secs(), "told to stop");
+        let by = clock::now() + clock::span(grace);
+        engine.stop_by(by);
+        driver::ask_to_stop(inbox, clock::span(grace)).await;
+        tokio::select! {
+            () = clock::sleep_until(Some(by)) => tracing::warn!("the time to stop is over"),
+            () = async { self.next().await; self.next().await; } => {
+                tracing::warn!("told to stop three times: stopping without waiting");
+            }
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
