@@ -396,7 +396,10 @@ impl Election {
 
     /// Where this member's next line of data begins, on its own line: what its engine counts.
     pub(super) fn own_line_offset(&self) -> engine::Offset {
-        self.engine.offset().unwrap_or(self.memory.stamp.offset)
+        let Some(view) = &self.engine.view else { return self.memory.stamp.offset };
+        // After a restart from an append-only file the engine counts anew, from 0.
+        let anew = !self.continues_stamp(view);
+        view.offset.unwrap_or(if anew { engine::Offset(0) } else { self.memory.stamp.offset })
     }
 
     /// A line of data that goes on from this member's copy.

@@ -407,7 +407,7 @@ impl Election {
             // A new epoch or electorate is on disk before it is sent (failover.md 2.1).
             if !matches!(kind, CasKind::Give) {
                 self.memory.led = self.memory.led.max(record.epoch);
-                self.memory.electorate = Some((record.epoch, record.electorate.clone()));
+                self.memory.intended = Some((record.epoch, record.electorate.version));
             }
             self.persist("cas", now)
         };
@@ -509,6 +509,8 @@ impl Election {
         leading.electorate = record.electorate.clone();
         leading.base = record.clone();
         leading.next_renew = now + renew;
+        self.memory.electorate = Some((record.epoch, record.electorate.clone()));
+        self.dirty = true;
         leading.own.retain(|(renewal, ..)| *renewal == record.renewal);
         let overruled = leading.gave && matches!(kind, CasKind::Bump);
         if matches!(kind, CasKind::Electorate | CasKind::Bump) {

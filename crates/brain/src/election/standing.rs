@@ -128,7 +128,7 @@ impl Election {
     }
 
     /// Whether the engine at the dead end goes on counting on the stamp's stream.
-    fn continues_stamp(&self, view: &crate::input::EngineView) -> bool {
+    pub(super) fn continues_stamp(&self, view: &crate::input::EngineView) -> bool {
         view.replid == self.memory.stamp.replid || view.replid2 == self.memory.stamp.replid
     }
 

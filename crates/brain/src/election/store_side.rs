@@ -154,13 +154,15 @@ impl Election {
         };
         let known = self.memory.electorate.as_ref().map(|(e, el)| (*e, el.version));
         let older = known.is_some_and(|known| (record.epoch, record.electorate.version) < known);
-        self.store.lacking = older;
+        if read || !older {
+            self.store.lacking = older;
+        }
         if self.store.learn(version, record, now) {
             self.on_record(read, now);
         } else if read {
             self.lead_with_record(now);
         }
-        if older {
+        if self.store.lacking {
             self.lead_without_record(now);
         }
     }
