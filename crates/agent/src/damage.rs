@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use engine::files::{Damage, RDB_HEAD_BYTES, RdbHead, StartFailure};
+
 /// What an engine may have written: RDB, AOF of one file (6.2), AOF directory.
 const DATA: [&str; 3] = ["dump.rdb", "appendonly.aof", "appendonlydir"];
 
@@ -122,24 +124,29 @@ fn forget_oldest(home: &Path) {
     }
 }
 
-/// What an engine says when it refuses its files (engine.md 4.3), by its own log; the line.
-pub(crate) fn from_log(log: &str) -> Option<&str> {
-    const SIGNS: [&str; 12] = [
-        "Fatal error loading the DB",
-        "Bad file format reading the append only file",
-        "Unexpected end of file reading the append only file",
-        "Unrecoverable error reading the append only file",
-        "Short read or OOM loading DB",
-        "Wrong signature trying to load DB from file",
-        "Can't handle RDB format version",
-        "Terminating server after rdb file reading failure",
-        "Invalid AOF manifest file format",
-        "AOF manifest file",
-        "Error handling: RDB",
-        "Wrong RDB checksum",
-    ];
-    let line = log.lines().find(|line| SIGNS.iter().any(|sign| line.contains(sign)))?;
-    Some(line)
+/// Why an engine ended soon after its start, by its own last lines.
+pub(crate) fn why_not_started(log: &str) -> Option<StartFailure> {
+    StartFailure::find(log.lines())
+}
+
+/// Whether moving the files aside is the cure: they are damaged. Files that are whole, but for
+/// another engine, stay: with the right engine they can be read, and a whole group that throws its
+/// data aside after a downgrade would be empty.
+pub(crate) fn is_cured_aside(failure: &StartFailure, data: &Path) -> bool {
+    let for_another = failure.is_wrong_signature() && is_an_rdb(&data.join("dump.rdb"));
+    match failure.damage() {
+        None | Some(Damage::RdbVersion | Damage::AofVersion) => false,
+        Some(Damage::Rdb | Damage::Aof | Damage::AofManifest) => !for_another,
+    }
+}
+
+/// Whether the file begins as an RDB of any engine.
+fn is_an_rdb(path: &Path) -> bool {
+    use std::io::Read;
+    let mut head = Vec::with_capacity(RDB_HEAD_BYTES);
+    let read = fs::File::open(path)
+        .and_then(|file| file.take(RDB_HEAD_BYTES as u64).read_to_end(&mut head));
+    read.is_ok() && RdbHead::parse(&head).is_ok()
 }
 
 #[cfg(test)]

@@ -43,6 +43,9 @@ const QUEUE: usize = 256;
 /// How long one question to a silent engine waits, and the pause before the next.
 const OBSERVE_DEADLINE: Duration = Duration::from_millis(500);
 
+/// How soon a process that does not listen yet is asked again: engines listen within 30 ms.
+const NOT_LISTENING: Duration = Duration::from_millis(10);
+
 /// One order to the engine task.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -151,6 +154,10 @@ pub(crate) struct EnginePort<P> {
     run: u64,
     /// Since when the engine owes an answer.
     silent_since: Option<Tick>,
+    /// The pause before it is asked again.
+    ask_again: Duration,
+    /// When its silence was told last.
+    silence_told: Tick,
     /// Of the process that runs or ran last.
     facts: Option<RunFacts>,
 }
@@ -182,6 +189,8 @@ impl<P: Platform> EnginePort<P> {
             watch: ProcessWatch::default(),
             run: 0,
             silent_since: None,
+            ask_again: OBSERVE_DEADLINE,
+            silence_told: Tick(0),
             facts: None,
         };
         Ok((port, handle))
@@ -202,7 +211,7 @@ impl<P: Platform> EnginePort<P> {
                     Some(Order::CheckDrift) => self.check_drift().await,
                     None => return,
                 },
-                () = tokio::time::sleep(OBSERVE_DEADLINE), if self.silent_since.is_some() => {
+                () = tokio::time::sleep(self.ask_again), if self.silent_since.is_some() => {
                     self.observe().await;
                 }
             }
@@ -241,6 +250,8 @@ impl<P: Platform> EnginePort<P> {
     async fn observe(&mut self) {
         let asked = clock::now();
         let answer = self.link.call(&["INFO"], OBSERVE_DEADLINE).await;
+        let refused = matches!(answer, Err(client::ClientError::Connect { .. }));
+        self.ask_again = if refused { NOT_LISTENING } else { OBSERVE_DEADLINE };
         let text = answer.ok().and_then(client::Value::into_text);
         let Some(info) = text.and_then(|text| Info::parse(&text).ok()) else {
             self.silent(asked).await;
@@ -264,6 +275,12 @@ impl<P: Platform> EnginePort<P> {
             return;
         };
         let since = *self.silent_since.get_or_insert(asked);
+        let now = clock::now();
+        let told = self.silence_told.max(since);
+        if now.since(told) < clock::span(OBSERVE_DEADLINE) {
+            return;
+        }
+        self.silence_told = now;
         let process = self.watch.look(running.pid);
         self.news(EngineNews::Silent { run: self.run, since, process }).await;
     }

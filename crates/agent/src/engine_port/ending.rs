@@ -1,8 +1,10 @@
 //! What happens when an engine process has ended, and what is kept of its files.
 
+use std::path::Path;
 use std::time::Duration;
 
 use brain::{EngineNews, Exit};
+use engine::files::StartFailure;
 use platform::Platform;
 
 use super::{EnginePort, in_words};
@@ -27,30 +29,38 @@ impl<P: Platform> EnginePort<P> {
             log = facts.log.text();
         }
         let asked = self.handle.is_asked_to_stop();
-        let ending = Ending { status: gone.status, asked, oom, log: &log };
-        let exit = ending.exit();
+        let failure = damage::why_not_started(&log);
+        let damaged = failure.as_ref().is_some_and(|f| damage::is_cured_aside(f, self.data()));
+        let exit = Ending { status: gone.status, asked, oom, damaged }.exit();
         tracing::info!(process = gone.run, ?exit, "the engine has ended");
-        if exit == Exit::BadData {
-            self.quarantine(&log);
+        match failure {
+            Some(failure) if exit == Exit::BadData => self.quarantine(&failure),
+            Some(failure) if matches!(exit, Exit::Code(_)) => {
+                tracing::error!("the engine did not start: {failure}");
+            }
+            _ => {}
         }
         self.news(EngineNews::Exited { run: self.run, exit }).await;
     }
 
     /// Damaged files go aside, so that the next start is an empty one that a peer fills.
-    fn quarantine(&self, log: &str) {
-        let line = damage::from_log(log).unwrap_or_default();
-        match damage::move_aside(&self.parts.config.data) {
+    fn quarantine(&self, failure: &StartFailure) {
+        match damage::move_aside(self.data()) {
             Ok(Some(to)) => tracing::error!(
                 kept = %to.display(),
-                "the engine cannot read its data files ({line}); they are kept aside, and this \
+                "the engine did not start: {failure}; its data files are kept aside, and this \
                  member will sync from another one"
             ),
             Ok(None) => {}
             Err(error) => tracing::error!(
                 error = in_words(&error),
-                "the engine cannot read its data files, and they cannot be moved away"
+                "the engine did not start: {failure}; and its data files cannot be moved away"
             ),
         }
+    }
+
+    fn data(&self) -> &Path {
+        &self.parts.config.data
     }
 
     /// Keeps a copy of the data files before a sync replaces them (failover.md 2.3 I8).

@@ -91,7 +91,14 @@ impl<P: Platform> EnginePort<P> {
             return Err("the running engine can neither be demoted nor ended".to_owned());
         }
         if self.handle.supervisor.running().is_none() {
-            self.launch().await.map_err(|error| in_words(&error))?;
+            if let Err(error) = self.launch().await {
+                let error = in_words(&error);
+                tracing::error!(error, "the engine cannot be started");
+                // It counts as a start that failed at once: the next one waits longer.
+                let exit = brain::Exit::Code(127);
+                self.news(EngineNews::Exited { run: self.run, exit }).await;
+                return Err(error);
+            }
         } else {
             self.run += 1;
         }

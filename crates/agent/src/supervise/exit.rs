@@ -7,18 +7,18 @@ use crate::memory;
 
 /// What is known about the end of one run.
 #[derive(Debug)]
-pub(crate) struct Ending<'a> {
+pub(crate) struct Ending {
     /// What the kernel says.
     pub(crate) status: WaitStatus,
     /// We asked it to stop.
     pub(crate) asked: bool,
     /// The kernel killed somebody of this container for want of memory meanwhile.
     pub(crate) oom: bool,
-    /// Its last lines.
-    pub(crate) log: &'a str,
+    /// It has called its files damaged.
+    pub(crate) damaged: bool,
 }
 
-impl Ending<'_> {
+impl Ending {
     /// How it ended.
     pub(crate) fn exit(&self) -> Exit {
         match self.status {
@@ -26,10 +26,7 @@ impl Ending<'_> {
             WaitStatus::Exited(_, 0) if self.asked => Exit::Clean,
             // It obeys SIGTERM and SHUTDOWN with 0: somebody's hand, but not ours.
             WaitStatus::Exited(_, 0) => Exit::Signal(nix::libc::SIGTERM),
-            WaitStatus::Exited(_, code) if crate::damage::from_log(self.log).is_some() => {
-                let _ = code;
-                Exit::BadData
-            }
+            WaitStatus::Exited(..) if self.damaged => Exit::BadData,
             WaitStatus::Exited(_, code) => Exit::Code(code),
             WaitStatus::Signaled(_, signal, _) if signal as i32 == 9 && self.oom => {
                 Exit::OutOfMemory
