@@ -4,6 +4,7 @@
 //! themselves over HTTP, and by the ids of its processes. It shares no code with the agents, so that
 //! what it measures is what a user would.
 
+pub mod bench;
 pub mod gap;
 pub mod journal;
 pub mod ledger;

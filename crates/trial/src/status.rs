@@ -176,7 +176,7 @@ pub enum InfoOfError {
         /// The member.
         member: String,
         /// The cause.
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// Its answer is not `INFO`.
     #[error("cannot read what the engine of {member} says of itself")]
@@ -190,7 +190,8 @@ pub enum InfoOfError {
 
 /// An engine's own `INFO`, over a fresh connection to its own port.
 pub async fn info(target: &Target, seat: &Seat) -> Result<Info, InfoOfError> {
-    let ask_error = |source| InfoOfError::Ask { member: seat.name.clone(), source };
+    let ask_error =
+        |source| InfoOfError::Ask { member: seat.name.clone(), source: Box::new(source) };
     let connection =
         Connection::open(&seat.engine, target.credentials.as_ref(), ANSWER_WITHIN).await;
     let connection = connection.map_err(ask_error)?;

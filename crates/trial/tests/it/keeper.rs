@@ -15,18 +15,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use trial::target::{CutFrom, Doing, Hands, HandsError, Seat, StoreState, Target};
 
-/// Whether there is an engine to be tried on this machine.
-pub(crate) fn program() -> Option<&'static str> {
-    let works = |name: &&str| {
-        let asked =
-            std::process::Command::new(name).arg("--version").stdout(Stdio::null()).status();
-        asked.is_ok_and(|status| status.success())
-    };
-    let found = ["redis-server", "valkey-server"].into_iter().find(works);
-    if found.is_none() {
-        eprintln!("not tried: neither redis-server nor valkey-server is on the PATH");
-    }
-    found
+/// The engine that is tried: what `INTERREX_TEST_ENGINE` names, else `redis-server` from the PATH.
+pub(crate) fn program() -> String {
+    std::env::var("INTERREX_TEST_ENGINE").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
 /// A group of one.
@@ -38,7 +29,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Starts the engine with these arguments, and keeps it running until dropped.
-    pub(crate) async fn start(program: &'static str, arguments: &'static [&'static str]) -> Self {
+    pub(crate) async fn start(arguments: &'static [&'static str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let socket = directory.path().join("engine.sock");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -46,7 +37,7 @@ impl Keeper {
         let told = watch::Sender::new(MemberReport::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, told.subscribe()));
-        tasks.spawn(keep(program, arguments, directory.path().to_owned(), told));
+        tasks.spawn(keep(program(), arguments, directory.path().to_owned(), told));
         let engine = Endpoint::unix(socket);
         let seat = Seat {
             name: "cart-0".to_owned(),
@@ -70,13 +61,13 @@ impl Keeper {
 }
 
 async fn keep(
-    program: &'static str,
+    program: String,
     arguments: &'static [&'static str],
     directory: PathBuf,
     told: watch::Sender<MemberReport>,
 ) {
     for epoch in 1.. {
-        let mut child = spawn(program, arguments, &directory);
+        let mut child = spawn(&program, arguments, &directory);
         let pid = child.id().expect("it was just started");
         answers(&Endpoint::unix(directory.join("engine.sock"))).await;
         told.send_replace(MemberReport {
@@ -101,7 +92,9 @@ fn spawn(program: &str, arguments: &[&str], directory: &Path) -> Child {
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .expect("the engine starts")
+        .unwrap_or_else(|error| {
+            panic!("cannot start {program}: {error}; these tests need redis-server installed")
+        })
 }
 
 /// Waits until the engine answers and has loaded.

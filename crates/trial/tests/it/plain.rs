@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use client::Connection;
-use trial::journal::Clock;
+use trial::bench::{BenchPlan, bench};
+use trial::journal::{At, Clock, Track};
 use trial::ledger;
 use trial::load::{self, Load, LoadPlan};
 use trial::nemesis::Deed;
@@ -12,7 +13,7 @@ use trial::status;
 use trial::suites::{Bars, Scenario};
 use trial::verdict::Row;
 
-use crate::keeper::{Keeper, program};
+use crate::keeper::Keeper;
 
 const WITHIN: Duration = Duration::from_secs(20);
 const PLAN: LoadPlan =
@@ -20,20 +21,19 @@ const PLAN: LoadPlan =
 
 #[tokio::test]
 async fn what_is_taken_away_is_missed_to_the_last_write() {
-    let Some(program) = program() else { return };
-    let keeper = Keeper::start(program, &["--save", ""]).await;
+    let keeper = Keeper::start(&["--save", ""]).await;
     let target = &keeper.target;
     status::healthy(target, WITHIN).await.expect("it is healthy");
     let clock = Clock::start();
     let load = Load::start(target, "r", PLAN, clock);
-    while load.journal().acks_since(trial::journal::At(0)).len() < 300 {
+    while load.journal().acks_since(At(0)).len() < 300 {
         load.journal().ack_after(clock.now(), WITHIN).await.expect("writes go on");
     }
     let journal = load.stop().await;
     let count = || load::read_back(&target.write, None, "r", &journal.writers);
 
     let tally = count().await.expect("it can be read");
-    let noted: u32 = journal.writers.iter().map(|writer| writer.next_number()).sum();
+    let noted: u32 = journal.writers.iter().map(Track::next_number).sum();
     assert!(tally.acked >= 300 && tally.acked == u64::from(noted), "{tally:?}");
     assert_eq!((tally.lost(), tally.unknown, tally.refused), (0, 0, 0));
 
@@ -48,8 +48,8 @@ async fn what_is_taken_away_is_missed_to_the_last_write() {
     assert_eq!(count().await.expect("it can be read").lost(), tally.acked);
 }
 
-async fn killed(arguments: &'static [&'static str]) -> Option<Row> {
-    let keeper = Keeper::start(program()?, arguments).await;
+async fn killed(arguments: &'static [&'static str]) -> Row {
+    let keeper = Keeper::start(arguments).await;
     let scenario = Scenario {
         name: "kill",
         title: "kill -9".to_owned(),
@@ -59,14 +59,12 @@ async fn killed(arguments: &'static [&'static str]) -> Option<Row> {
         members: 1,
     };
     let options = Options { load: PLAN, seeds: 1000, healthy_within: WITHIN };
-    run::run(&keeper.target, &[scenario], options, &|_| ()).await.pop()
+    run::run(&keeper.target, &[scenario], options, &|_| ()).await.pop().expect("one row")
 }
 
 #[tokio::test]
 async fn an_engine_that_keeps_everything_passes_and_its_gap_is_seen() {
-    let Some(row) = killed(&["--appendonly", "yes", "--appendfsync", "always"]).await else {
-        return;
-    };
+    let row = killed(&["--appendonly", "yes", "--appendfsync", "always"]).await;
     assert!(row.passed(), "{:?} {:?}", row.error, row.checks);
     assert_eq!(row.events.len(), 3);
     assert!(row.tally.acked > 0 && row.tally.lost() == 0, "{:?}", row.tally);
@@ -83,10 +81,35 @@ async fn an_engine_that_keeps_everything_passes_and_its_gap_is_seen() {
 
 #[tokio::test]
 async fn an_engine_that_forgets_is_found_out() {
-    let Some(row) = killed(&["--save", "", "--appendonly", "no"]).await else { return };
+    let row = killed(&["--save", "", "--appendonly", "no"]).await;
     assert!(row.error.is_none(), "{:?}", row.error);
     assert!(row.tally.lost() > 0 && row.tally.lost() < row.tally.acked, "{:?}", row.tally);
     let last = row.events.last().expect("three events");
     assert_eq!(row.tally.lost_at.len() as u64, row.tally.lost());
     assert!(last.writes_back, "{last:?}");
+}
+
+#[tokio::test]
+async fn an_engine_is_as_fast_as_itself() {
+    let keeper = Keeper::start(&["--appendonly", "yes", "--hz", "50"]).await;
+    let plan = BenchPlan {
+        rounds: 3,
+        length: Duration::from_millis(150),
+        connections: 4,
+        rest: Duration::from_millis(1),
+        ..BenchPlan::default()
+    };
+    let report = bench(&keeper.target, plan, &|_, _| ()).await.expect("it can be measured");
+    assert_eq!((report.rows.len(), report.replicas), (4, 0));
+    // What can be set is set, also what an engine refuses to change while it runs.
+    assert_eq!(report.different, []);
+    for row in &report.rows {
+        assert_eq!((row.group.len(), row.bare.len()), (3, 3));
+        assert!(row.group.iter().chain(&row.bare).all(|turn| turn.per_s > 100.0), "{row:?}");
+        // Only that it is a ratio of like things: short turns on a busy machine say no more.
+        assert!(row.ratio > 0.2 && row.ratio < 5.0, "{row:?}");
+    }
+    let left = Connection::open(&keeper.target.write, None, WITHIN).await.expect("it listens");
+    let size = left.call(&["DBSIZE"], WITHIN).await.expect("it answers");
+    assert_eq!(size.as_int(), Some(0), "the bench leaves no keys");
 }
