@@ -241,6 +241,7 @@ pub struct World {
     term_acked: BTreeSet<u64>,
     chaos_until: u64,
     last_ack: u64,
+    told: Vec<BTreeMap<String, String>>,
 }
 
 impl World {
@@ -284,6 +285,7 @@ impl World {
             term_acked: BTreeSet::new(),
             chaos_until: plan.chaos,
             last_ack: 0,
+            told: vec![BTreeMap::new(); plan.members],
             plan,
         };
         world.open();

@@ -87,7 +87,8 @@ impl World {
             return;
         }
         let effects = agent.election.on(input, now);
-        if let Some(text) = text {
+        let old = text.as_ref().is_some_and(|t| words::is_old_news(&mut self.told[m], t));
+        if let Some(text) = text.filter(|_| !old) {
             self.say(m, || format!("< {text}"));
         }
         let life = self.members[m].life;
@@ -112,9 +113,12 @@ impl World {
             && let Some(text) = words::act(&effect.act)
         {
             let why = effect.why.clone();
-            self.say(m, || format!("> {text}  [{}] {}", why.rule, why.text));
+            let old = !why.story && words::is_old_news(&mut self.told[m], &text);
+            if !old {
+                self.say(m, || format!("> {text}  [{}] {}", why.rule, why.text));
+            }
         }
-        if words::accepts_loss(effect.why.rule) {
+        if words::accepts_loss(&effect.why) {
             let rule = effect.why.rule.to_owned();
             self.note(Happening::AcceptedLoss { by: m, rule });
         }

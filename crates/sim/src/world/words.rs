@@ -45,9 +45,14 @@ pub(super) fn rule_hash(rule: &str) -> u64 {
     rule.bytes().fold(7, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Whether a rule says that a primary was chosen by what is left, and writes may be lost.
-pub(super) fn accepts_loss(rule: &str) -> bool {
-    matches!(rule, "recovery" | "recovered" | "promoted-accepting-loss")
+/// Whether a reason says that a primary was chosen by what is left, and writes may be lost.
+pub(super) fn accepts_loss(why: &brain::Reason) -> bool {
+    match why.rule {
+        "forced" => true,
+        "takeover" => why.text.contains("recovery"),
+        "beginning" => why.text.contains("EMPTY"),
+        _ => false,
+    }
 }
 
 /// An input, when it is worth a line.
@@ -107,14 +112,14 @@ pub(super) fn act(act: &Act) -> Option<String> {
         }
         Act::Send { to, message } => format!("to {to}: {}", self::message(message)),
         Act::Persist { id, memory } => format!(
-            "persist {}: promised {:?} led {} followed {} stamp {} exact {} attached {:?}",
-            id.0,
+            "persist: promised {:?} led {} followed {} stamp {} exact {} attached {:?} ({})",
             memory.promised.as_ref().map(|(e, m)| (e.0, m.name.0.as_str())),
             memory.led,
             memory.followed,
             memory.stamp,
             memory.exact,
             memory.attached_in,
+            id.0,
         ),
         Act::Engine { request, command } => format!("engine {}: {command:?}", request.0),
         other => format!("{other:?}"),
@@ -158,4 +163,23 @@ pub(super) fn wire(wire: &Wire) -> String {
         Wire::Closed => "closed".to_owned(),
         Wire::Stream(_) | Wire::Ack(_) => String::new(),
     }
+}
+
+/// Whether a line says the same as this member's last of its kind: told once.
+pub(super) fn is_old_news(known: &mut std::collections::BTreeMap<String, String>, text: &str) -> bool {
+    let routine = ["seen", "persist", "standing", "watched", "ack", "heartbeat"];
+    let news: String = text.split('(').next().unwrap_or(text).to_owned();
+    let Some(kind) = routine.iter().find(|k| news.contains(*k)) else {
+        return text.starts_with("Persisted") || text.contains("Read {");
+    };
+    // A kind and a direction: `< from orders-1: standing`.
+    let key: String = news.chars().take(18).chain(kind.chars()).collect();
+    let news: String = news
+        .split(' ')
+        .scan(false, |counted, word| {
+            let skip = std::mem::replace(counted, word == "ack" || word == "heartbeat");
+            Some(if skip { "" } else { word })
+        })
+        .collect();
+    known.insert(key, news.clone()).is_some_and(|last| last == news)
 }
