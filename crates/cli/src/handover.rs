@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use agent::PeerKeys;
 use hyper::{Method, StatusCode};
+use local::home::Member;
 use local::http::{Caller, HttpError};
+use local::relay::loopback;
 use serde::{Deserialize, Serialize};
+
+use crate::group::Group;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Wish {
     /// To whom; `None`: the best.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -18,46 +24,62 @@ pub(crate) struct Wish {
 
 #[derive(Deserialize)]
 struct Said {
-    result: Option<String>,
-    error: Option<String>,
+    text: String,
 }
 
 /// Why there was no handover.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandoverError {
-    /// The agent did not answer.
-    #[error("the agent of the primary does not answer")]
-    Call {
-        /// What happened to the call.
+    /// The key that allows to ask cannot be read.
+    #[error("cannot read the key of the group's agents")]
+    Key {
+        /// What is in the way.
         #[from]
+        source: agent::KeyError,
+    },
+    /// The agent did not answer.
+    #[error("the agent of {member} does not answer")]
+    Call {
+        /// Who was asked.
+        member: String,
+        /// What happened to the call.
         source: HttpError,
     },
-    /// The agent refused.
-    #[error("the handover was refused: {reason}")]
+    /// The agent refused: nothing was changed.
+    #[error("{reason}")]
     Refused {
         /// Its words.
         reason: String,
     },
+    /// It was begun, and nobody knows how it ends.
+    #[error("the handover has not ended: {reason}")]
+    Unended {
+        /// The agent's words.
+        reason: String,
+    },
 }
 
-/// Asks, and waits for the outcome in the agent's words.
+/// Asks the agent of `member`, and waits for the outcome in its words.
 pub(crate) async fn ask(
-    caller: &Caller,
+    group: &Group,
+    member: &Member,
     wish: &Wish,
     within: Duration,
 ) -> Result<String, HandoverError> {
+    let keys = PeerKeys::read(&group.home.peer_key_file())?;
+    let token = keys.first().bearer_token(&group.home.group().id);
+    let caller = Caller::new(loopback(member.http), Some(token));
     let body = serde_json::to_vec(wish).expect("a wish has string keys");
-    let answer = caller.call(Method::POST, "/v1/failover", Some(body), within).await?;
+    let answer = caller.call(Method::POST, "/v1/handover", Some(body), within).await;
+    let answer =
+        answer.map_err(|source| HandoverError::Call { member: member.name.clone(), source })?;
     let text = String::from_utf8_lossy(&answer.body).trim().to_owned();
     let said: Option<Said> = serde_json::from_slice(&answer.body).ok();
-    let words = said.and_then(|said| said.result.or(said.error)).unwrap_or(text);
-    if answer.status.is_success() {
-        return Ok(words);
+    let words = said.map_or(text, |said| said.text);
+    match answer.status {
+        status if status.is_success() => Ok(words),
+        StatusCode::GATEWAY_TIMEOUT => Err(HandoverError::Unended { reason: words }),
+        status if words.is_empty() => Err(HandoverError::Refused { reason: status.to_string() }),
+        _ => Err(HandoverError::Refused { reason: words }),
     }
-    let reason = match answer.status {
-        StatusCode::NOT_FOUND if words.is_empty() => "the agent knows no handover".to_owned(),
-        status if words.is_empty() => status.to_string(),
-        _ => words,
-    };
-    Err(HandoverError::Refused { reason })
 }

@@ -89,9 +89,8 @@ impl LocalHands {
     async fn do_handover(&self, to: Option<&str>) -> Result<(), Problem> {
         let seen = self.group.look().await;
         let primary = self.group.resolve("primary", &seen).map_err(words)?;
-        let caller = Caller::new(loopback(primary.http), None);
         let wish = Wish { to: to.map(str::to_owned), dry_run: false };
-        handover::ask(&caller, &wish, HANDOVER_WITHIN).await?;
+        handover::ask(&self.group, &primary, &wish, HANDOVER_WITHIN).await?;
         Ok(())
     }
 

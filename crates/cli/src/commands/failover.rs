@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use local::http::Caller;
-use local::relay::loopback;
 use serde::Serialize;
 
 use super::status::{exit_of, until_healthy};
@@ -47,7 +45,7 @@ pub(super) async fn run(args: Failover, printer: &mut Printer) -> Outcome {
     let wish = Wish { to: args.to.clone(), dry_run: args.dry_run };
     let progress = Progress::start("Handing over", printer.style);
     let result =
-        handover::ask(&Caller::new(loopback(primary.http), None), &wish, args.timeout).await;
+        handover::ask(&group, &primary, &wish, args.timeout).await;
     drop(progress);
     let result = result.map_err(|error| refused(&group, &error))?;
     let after = if args.wait && !args.dry_run {
@@ -107,8 +105,10 @@ fn refused(group: &Group, error: &handover::HandoverError) -> Failure {
                 group.tag()
             ))
         }
-        other => Failure::of(other)
-            .hint(format!("see interrex status {}; whether it was begun: why", group.tag())),
+        other => Failure::of(other).hint(format!(
+            "how the group is now: interrex status {tag}; what came of it: interrex why {tag}",
+            tag = group.tag()
+        )),
     }
 }
 

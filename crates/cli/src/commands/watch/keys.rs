@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use local::http::Caller;
 use local::links::{Cut, CutFrom, Direction};
-use local::relay::loopback;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::model::Model;
@@ -110,8 +108,7 @@ async fn heal(group: &Group) -> Result<String, Failure> {
 
 async fn failover(group: &Group, seen: &Seen) -> Result<String, Failure> {
     let primary = group.resolve("primary", seen)?;
-    let caller = Caller::new(loopback(primary.http), None);
-    let asked = handover::ask(&caller, &Wish::default(), HANDOVER_WITHIN).await;
+    let asked = handover::ask(group, &primary, &Wish::default(), HANDOVER_WITHIN).await;
     asked.map(|said| format!("handover: {said}")).map_err(|error| Failure::of(&error))
 }
 
