@@ -14,6 +14,7 @@ use crate::status::{self, Group, NotHealthy};
 use crate::suites::Scenario;
 use crate::target::{StoreState, Target};
 use crate::verdict::{Event, Row};
+use measure::Watch;
 
 mod measure;
 
@@ -98,8 +99,9 @@ async fn scenario_row(
     row
 }
 
-/// Leaves nothing broken behind that is ours to mend.
-async fn mend(target: &Target) {
+/// Heals every cut and the store: leaves nothing broken behind that is ours to mend. Also for whoever
+/// ends a trial early by dropping it; what was frozen is thawed by then.
+pub async fn mend(target: &Target) {
     for deed in [target.hands.heal_all(), target.hands.store(StoreState::Up)] {
         if let Err(error) = deed.await {
             tracing::warn!(%error, "not mended");
@@ -189,7 +191,11 @@ impl Stage<'_> {
         let settled = self.clock.now().max(from.plus(measure::NOTICED_WITHIN));
         let _ = self.load.journal().ack_after(settled, self.options.healthy_within).await;
         let after = status::healthy(self.target, self.options.healthy_within).await?;
-        let event = measure::event(&scene, done, &after, number);
+        let healthy = self.clock.now();
+        // The watch ends with an acknowledgement, so that its end is not taken for a gap.
+        let last = self.load.journal().ack_after(healthy, self.options.healthy_within).await;
+        let watch = Watch { healthy, end: last.unwrap_or_else(|| self.clock.now()) };
+        let event = measure::event(&scene, done, &after, watch);
         Ok((event, after))
     }
 }

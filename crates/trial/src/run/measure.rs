@@ -23,9 +23,17 @@ const EQUAL_WITHIN: Duration = Duration::from_secs(10);
 /// Between two comparisons.
 const COMPARE_EVERY: Duration = Duration::from_millis(200);
 
+/// When what was seen.
+#[derive(Clone, Copy)]
+pub(super) struct Watch {
+    /// The group was healthy again.
+    pub(super) healthy: At,
+    /// The watch over reads and writes ended.
+    pub(super) end: At,
+}
+
 /// Everything about one deed.
-pub(super) fn event(scene: &Scene<'_>, done: Done, after: &Group, number: u32) -> Event {
-    let now = scene.clock.now();
+pub(super) fn event(scene: &Scene<'_>, done: Done, after: &Group, watch: Watch) -> Event {
     let journal = scene.load.journal();
     let from = done.gap_from.unwrap_or(done.at);
     let window = from.minus(BEFORE);
@@ -34,11 +42,11 @@ pub(super) fn event(scene: &Scene<'_>, done: Done, after: &Group, number: u32) -
         // What was before the store came back is no part of this gap.
         acks.retain(|ack| *ack > from);
     }
-    let writes = gap::around(&acks, from, now);
-    let reads = gap::around(&journal.reads_since(done.at.minus(BEFORE)), done.at, now);
+    let writes = gap::around(&acks, from, watch.end);
+    let reads = gap::around(&journal.reads_since(done.at.minus(BEFORE)), done.at, watch.end);
     let names = |group: &Group| group.primary().map(|p| p.name.clone()).unwrap_or_default();
     let mut event = Event {
-        number,
+        number: scene.number,
         at_wall_ms: scene.clock.wall_ms(done.at),
         epochs: (scene.before.epoch(), after.epoch()),
         primaries: (names(scene.before), names(after)),
@@ -47,7 +55,7 @@ pub(super) fn event(scene: &Scene<'_>, done: Done, after: &Group, number: u32) -
         read_gap_ms: in_ms(reads.length()),
         first_write_ms: writes.closed.then(|| in_ms(writes.to.since(done.at))),
         phases: phases(scene, done.at, after),
-        healthy_ms: in_ms(now.since(done.at)),
+        healthy_ms: in_ms(watch.healthy.since(done.at)),
         late_acks: done.late_acks,
         queued: done.queued,
         victim: done.victim,

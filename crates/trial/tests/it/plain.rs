@@ -7,7 +7,7 @@ use trial::bench::{BenchPlan, bench};
 use trial::journal::{At, Clock, Track};
 use trial::ledger;
 use trial::load::{self, Load, LoadPlan};
-use trial::nemesis::Deed;
+use trial::nemesis::{Deed, Stopped};
 use trial::run::{self, Options};
 use trial::status;
 use trial::suites::{Bars, Scenario};
@@ -49,15 +49,14 @@ async fn what_is_taken_away_is_missed_to_the_last_write() {
 }
 
 async fn killed(arguments: &'static [&'static str]) -> Row {
+    done(Deed::KillEngine, 3, arguments).await
+}
+
+async fn done(deed: Deed, runs: u32, arguments: &'static [&'static str]) -> Row {
     let keeper = Keeper::start(arguments).await;
-    let scenario = Scenario {
-        name: "kill",
-        title: "kill -9".to_owned(),
-        deed: Deed::KillEngine,
-        runs: 3,
-        bars: Bars::default(),
-        members: 1,
-    };
+    let bars = Bars { no_late_acks: true, ..Bars::default() };
+    let title = format!("{deed:?}");
+    let scenario = Scenario { name: "deed", title, deed, runs, bars, members: 1 };
     let options = Options { load: PLAN, seeds: 1000, healthy_within: WITHIN };
     run::run(&keeper.target, &[scenario], options, &|_| ()).await.pop().expect("one row")
 }
@@ -87,6 +86,21 @@ async fn an_engine_that_forgets_is_found_out() {
     let last = row.events.last().expect("three events");
     assert_eq!(row.tally.lost_at.len() as u64, row.tally.lost());
     assert!(last.writes_back, "{last:?}");
+}
+
+#[tokio::test]
+async fn what_a_thawed_engine_acknowledges_late_is_counted() {
+    let length = Duration::from_millis(300);
+    let deed = Deed::Freeze { stopped: Stopped::Engine, length, idle: false };
+    let row = done(deed, 2, &["--save", ""]).await;
+    // Nothing keeps a plain engine from it (failover.md 0), and it says so: its fence is no gate.
+    assert!(row.passed(), "{:?} {:?}", row.error, row.checks);
+    for event in &row.events {
+        assert_eq!((event.queued, event.late_acks), (320, 320), "{event:?}");
+        assert!(event.writes_back && event.write_gap_ms >= 300.0, "{event:?}");
+    }
+    // Nobody else led meanwhile, so nothing of it is lost.
+    assert_eq!(row.tally.lost(), 0);
 }
 
 #[tokio::test]
