@@ -33,10 +33,12 @@ impl Election {
         }
     }
 
-    /// It held data, or must have, and the loaded engine has none.
+    /// It held data, or must have, and the loaded engine has none: half a dataset is still something
+    /// that nobody may begin anew over.
     fn is_lost(&self) -> bool {
         self.engine.is_ready()
             && !self.memory.stamp.complete
+            && self.engine.view.as_ref().is_some_and(|v| v.keys == 0)
             && !self.memory.is_virgin()
             && self.engine.is_detached()
     }
