@@ -11,6 +11,9 @@ pub const OWNER_ONLY: u32 = 0o600;
 /// Mode of a directory that only its owner may enter.
 pub const OWNER_DIRECTORY: u32 = 0o700;
 
+/// The permission bits of everybody but the owner.
+pub const OTHERS: u32 = 0o077;
+
 /// What went wrong with a file; the operating system's own words are the source.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -183,8 +186,25 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> 
 
 fn fresh_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    // The pid, because a part and its keeper may note the same start at the same time.
+    name.push(format!(".{}.new", std::process::id()));
     path.with_file_name(name)
+}
+
+/// True for what [`replace`] leaves when it is killed: half a file that nobody will ask for.
+pub fn is_left_over(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "new")
+}
+
+/// Removes what killed writers left in a directory; only for who keeps all others from writing.
+pub fn sweep(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        if is_left_over(&entry.file_name().to_string_lossy()) {
+            // It is only a waste of room when it stays.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn sync_directory(path: &Path) -> Result<(), FileError> {
@@ -207,7 +227,7 @@ pub fn read_secret(path: &Path) -> Result<String, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if mode & OTHERS != 0 {
         return Err(FileError::Exposed { path: path.to_owned(), mode });
     }
     let mut content = String::new();
@@ -223,7 +243,13 @@ pub fn read_secret(path: &Path) -> Result<String, FileError> {
 pub fn random_hex(bytes: usize) -> Result<String, FileError> {
     let mut drawn = vec![0_u8; bytes];
     getrandom::fill(&mut drawn).map_err(|source| FileError::Random { source })?;
-    Ok(drawn.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut text = String::with_capacity(2 * bytes);
+    for byte in drawn {
+        text.extend(
+            [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[digit as usize])),
+        );
+    }
+    Ok(text)
 }
 
 /// An exclusive lock on a file, given back when dropped or when the process ends, however it ends.

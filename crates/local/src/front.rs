@@ -1,4 +1,4 @@
-//! The two stable addresses of a group: one that always leads to the primary, one to a fresh replica.
+//! The two stable addresses of a group: one always leads to the primary, one to a fresh replica.
 //!
 //! Both follow the route in the store (failover.md 2.13) and keep the last one while the store is
 //! away. When the route moves, connections to the old member are closed at once: their clients
@@ -195,10 +195,10 @@ impl Door {
     ) -> (MemberName, TcpStream) {
         loop {
             let now = route.borrow_and_update().clone();
-            if let Some(member) = now.and_then(|route| self.choose(&route, address)) {
-                if let Some(engine) = self.dial(&member).await {
-                    return (member, engine);
-                }
+            if let Some(member) = now.and_then(|route| self.choose(&route, address))
+                && let Some(engine) = self.dial(&member).await
+            {
+                return (member, engine);
             }
             let again = Instant::now() + REDIAL;
             // Either wakes: a new route, or the time to try the old one again.

@@ -1,9 +1,9 @@
 //! The directory of a group on one machine: where everything of it lies.
 //!
 //! ```text
-//! BASE/                    $INTERREX_HOME, else $XDG_DATA_HOME/interrex, else ~/.local/share/interrex
+//! BASE/                    $INTERREX_HOME, $XDG_DATA_HOME/interrex or ~/.local/share/interrex
 //! └── TAG/                 one group
-//!     ├── group.json       format, id, tag, spec as given, engine, members, every port, every link
+//!     ├── group.json       format, id, tag, spec as given, engine, members, ports, links
 //!     ├── password         of the default user, generated              0600
 //!     ├── peer-key         of the agents' channel, generated           0600
 //!     ├── token            of the store and the links, generated       0600
@@ -11,6 +11,7 @@
 //!     ├── store/           the record and the route (objects.json), its lock
 //!     ├── run/
 //!     │   ├── keeper.lock  held by the keeper: one a group
+//!     │   ├── change.lock  held while an `up` starts the group or a `down` ends it
 //!     │   ├── PART.pid     pid and start time of keeper, store, links, agent-MEMBER
 //!     │   ├── PART.log     what keeper, store and links say (the one before: PART.log.1)
 //!     │   └── cuts.json    the links that are cut now
@@ -18,7 +19,7 @@
 //!         ├── lock         held by the agent: one a member
 //!         ├── identity     the member's id and its group's: takes the place of a pod's UID
 //!         ├── log          what the agent and its engine say (the one before: log.1)
-//!         ├── NAME.sock    sockets; in a short directory elsewhere when the path is too long
+//!         ├── WHAT.sock    sockets; in a short directory elsewhere when the path is too long
 //!         └── engine/      the engine's data, and the agent's state file on the same volume
 //! ```
 
@@ -31,172 +32,19 @@ use serde::{Deserialize, Serialize};
 use crate::file::{self, FileError, Lock};
 
 pub mod base;
+pub mod error;
 pub mod group;
 pub mod part;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use base::Base;
+pub use error::HomeError;
 pub use group::{Group, Member, Ports};
 pub use part::Part;
 
-/// Why the directory of a group could not be used. Nothing in it was changed, but for
-/// [`HomeError::File`], where what was begun can be begun again.
-#[derive(Debug, thiserror::Error)]
-pub enum HomeError {
-    /// Nothing says where groups lie.
-    #[error("no place for groups is known: none of INTERREX_HOME, XDG_DATA_HOME and HOME is set")]
-    NoBase,
-    /// A tag that cannot be a directory's or a member's name.
-    #[error(
-        "the tag {tag:?} cannot be used: it takes 1 to 40 small letters, digits and dashes, \
-         with a letter first and no dash last"
-    )]
-    BadTag {
-        /// The tag as given.
-        tag: String,
-    },
-    /// The file system refused.
-    #[error("cannot use the directory of the group, {}", path.display())]
-    File {
-        /// The group's directory.
-        path: PathBuf,
-        /// What was refused.
-        source: FileError,
-    },
-    /// Somebody else's files are there.
-    #[error("{} is not empty and not the directory of a group", path.display())]
-    Foreign {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// A part of the directory came from another group.
-    #[error("{} belongs to group {found}, not to group {wanted}", path.display())]
-    OtherGroup {
-        /// The part.
-        path: PathBuf,
-        /// The id that it carries.
-        found: String,
-        /// The id of the group it lies in.
-        wanted: String,
-    },
-    /// The directory was copied or renamed.
-    #[error("{} is the directory of group {tag:?} under another name", path.display())]
-    Renamed {
-        /// The directory.
-        path: PathBuf,
-        /// The tag in group.json.
-        tag: String,
-    },
-    /// A newer program wrote it.
-    #[error(
-        "{} has format {found}, this interrex reads up to format {}", path.display(), group::FORMAT
-    )]
-    Newer {
-        /// The group.json.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-    },
-    /// The description of the group is damaged.
-    #[error("{} does not describe a group", path.display())]
-    Unreadable {
-        /// The group.json.
-        path: PathBuf,
-        /// What the reader says.
-        source: serde_json::Error,
-    },
-    /// Another process works on it.
-    #[error("{} is in use by {by}", path.display())]
-    Busy {
-        /// The directory.
-        path: PathBuf,
-        /// What is known of the other.
-        by: String,
-    },
-    /// There is no group at all.
-    #[error("there is no group in {}", base.display())]
-    NoGroup {
-        /// Where groups would lie.
-        base: PathBuf,
-    },
-    /// There is no such group.
-    #[error("there is no group {tag:?} in {}", base.display())]
-    NoSuchGroup {
-        /// The tag that was asked for.
-        tag: String,
-        /// Where groups lie.
-        base: PathBuf,
-        /// The tags that are there.
-        known: Vec<String>,
-    },
-    /// Several groups, and none was named.
-    #[error("there are {} groups: {}", tags.len(), tags.join(", "))]
-    Several {
-        /// Their tags.
-        tags: Vec<String>,
-    },
-    /// The group has no such member.
-    #[error("group {tag:?} has no member {name:?}")]
-    NoSuchMember {
-        /// The group.
-        tag: String,
-        /// The name that was asked for.
-        name: String,
-        /// The members that it has.
-        known: Vec<String>,
-    },
-    /// The place for sockets with a short path is not ours.
-    #[error("{} is not a directory of this user alone", path.display())]
-    UnsafeSockets {
-        /// The directory.
-        path: PathBuf,
-    },
-}
-
-impl HomeError {
-    /// What a person can do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NoBase => "set INTERREX_HOME to a directory of yours".to_owned(),
-            Self::BadTag { .. } => "for example: interrex up --tag cart".to_owned(),
-            Self::File { source, .. } => return source.hint(),
-            Self::Foreign { .. } => {
-                "take another --tag, or move these files away: they were not touched".to_owned()
-            }
-            Self::OtherGroup { path, .. } => {
-                format!("put {} back where it came from", path.display())
-            }
-            Self::Renamed { path, tag } => format!(
-                "rename it back: mv {} {}",
-                path.display(),
-                path.with_file_name(tag).display()
-            ),
-            Self::Newer { .. } => "use the interrex that wrote it, or a newer one".to_owned(),
-            Self::Unreadable { path, .. } => {
-                format!("put {} back from a copy, or move the directory away", path.display())
-            }
-            Self::Busy { .. } => "wait until it is done, or end it first".to_owned(),
-            Self::NoGroup { .. } => "start one: interrex up".to_owned(),
-            Self::NoSuchGroup { known, .. } if known.is_empty() => {
-                "start one: interrex up".to_owned()
-            }
-            Self::NoSuchGroup { known, .. } | Self::NoSuchMember { known, .. } => {
-                format!("there is: {}", known.join(", "))
-            }
-            Self::Several { tags } => {
-                format!("name one, for example: interrex status {}", tags.first()?)
-            }
-            Self::UnsafeSockets { path } => {
-                format!("remove {}, or set INTERREX_HOME to a shorter path", path.display())
-            }
-        })
-    }
-}
-
 /// Names in a group's directory that may be there before its group.json is.
-const BEGUN: [&str; 7] =
-    ["up.lock", "password", "peer-key", "token", "store", "run", "group.json.new"];
+const BEGUN: [&str; 7] = ["up.lock", "password", "peer-key", "token", "store", "run", "members"];
 
 /// Bytes of randomness in the group's id and the members' ids.
 const ID_BYTES: usize = 12;
@@ -272,9 +120,10 @@ impl Home {
         }
         // An interrupted attempt always left its lock; without it a "password" is somebody's own.
         let begun = names.iter().any(|name| name == "up.lock")
-            && names
-                .iter()
-                .all(|name| BEGUN.iter().any(|known| name == known) || name == "members");
+            && names.iter().all(|name| {
+                BEGUN.iter().any(|known| name == known)
+                    || file::is_left_over(&name.to_string_lossy())
+            });
         if names.is_empty() || begun {
             return Ok(());
         }
@@ -423,6 +272,20 @@ impl Home {
         file::make_directory(root)
             .map_err(|source| HomeError::File { path: root.to_owned(), source })?;
         lock(root, &root.join("up.lock"), "another interrex")
+    }
+
+    /// Admits one `up` that starts or `down` that ends at a time, until the lock is dropped.
+    pub fn lock_change(&self) -> Result<Lock, HomeError> {
+        file::make_directory(&self.run_directory()).map_err(|source| self.refused(source))?;
+        let path = self.run_directory().join("change.lock");
+        lock(&self.root, &path, "an interrex that starts or ends it")
+    }
+
+    /// Removes the members' sockets that lie outside of the directory.
+    pub(crate) fn remove_sockets(&self) {
+        for member in &self.group.members {
+            base::remove_sockets(&self.member_directory(&member.name));
+        }
     }
 
     fn refused(&self, source: FileError) -> HomeError {

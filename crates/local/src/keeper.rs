@@ -32,12 +32,15 @@ const SETTLED: Duration = Duration::from_secs(5);
 /// How often a part that another keeper started is looked at: it is not our child.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Makes the arguments of a part.
+pub type Arguments = dyn Fn(&Home, &Part) -> Vec<OsString> + Send + Sync;
+
 /// How the parts of a group are executed: one program with hidden subcommands.
 pub struct Parts {
     /// The program.
     pub program: PathBuf,
     /// The arguments that make it a part of this group. Never a secret.
-    pub arguments: Box<dyn Fn(&Home, &Part) -> Vec<OsString> + Send + Sync>,
+    pub arguments: Box<Arguments>,
 }
 
 impl fmt::Debug for Parts {
@@ -67,7 +70,7 @@ pub enum KeeperError {
     },
 }
 
-/// Notes that this process is a part of the group, so that a keeper which did not start it knows it.
+/// Notes that this process is a part of the group, for a keeper that did not start it.
 pub fn announce(home: &Home, part: &Part) -> Result<(), ProcessError> {
     match Process::current() {
         Some(process) => process.write(&home.pid_file(part)),

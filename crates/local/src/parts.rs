@@ -1,6 +1,6 @@
 //! The parts of a group that are served here: the store, and the links with the front.
 //!
-//! Each runs in a process of its own until a signal ends it; none has anything to put in order first.
+//! Each runs in a process of its own until a signal ends it, and has nothing to put in order first.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -121,7 +121,7 @@ impl HttpRecord {
 impl RecordStore for HttpRecord {
     async fn read(&self, within: Duration) -> Result<Option<(Version, Record)>, StoreError> {
         let answer = self.reads.call(Method::GET, &path(Object::Record), None, within).await;
-        self.note(&answer.map_err(unanswered)?)
+        self.note(&answer.map_err(|error| unanswered(&error))?)
     }
 
     async fn replace(
@@ -152,7 +152,7 @@ impl RecordStore for HttpRecord {
         let path =
             format!("{}?after={from}&timeout_ms={}", path(Object::Record), within.as_millis());
         let polled = self.polls.call(Method::GET, &path, None, within + POLL_GRACE).await;
-        let answer = polled.map_err(unanswered)?;
+        let answer = polled.map_err(|error| unanswered(&error))?;
         if answer.status != StatusCode::NOT_MODIFIED {
             return self.note(&answer);
         }
@@ -268,7 +268,7 @@ fn inner(version: &Version) -> Result<store::Version, StoreError> {
         .map_err(|_| StoreError::Unavailable(format!("it never gave the version {:?}", version.0)))
 }
 
-fn unanswered(error: HttpError) -> StoreError {
+fn unanswered(error: &HttpError) -> StoreError {
     if error.was_sent() {
         StoreError::Unanswered(error.to_string())
     } else {
@@ -293,7 +293,7 @@ async fn put(
         None => path(object),
     };
     let answer = caller.call(Method::PUT, &path, Some(document), within).await;
-    let answer = answer.map_err(unanswered)?;
+    let answer = answer.map_err(|error| unanswered(&error))?;
     match answer.status {
         // An answer of success that cannot be read is no proof of anything else.
         StatusCode::OK => read_version(&answer)

@@ -25,7 +25,7 @@ const BLOCK: u16 = 100;
 const BLOCKS: u16 = 28;
 const FIRST_INNER: u16 = 20_000;
 
-/// Ports for everything but people in one group; 13 members need 353, the rest is room for strangers.
+/// Ports for everything but people in one group: 13 members need 353, the rest is for strangers.
 const INNER_SPAN: u16 = 400;
 
 /// Why a group gets no ports.
@@ -168,13 +168,13 @@ fn lay_out(
             peer: inner.next()?,
         });
     }
-    let links = connect(&ports, &members, wanted.direct, inner)?;
+    let links = connect(ports, &members, wanted.direct, inner)?;
     Some((ports, members, links))
 }
 
 /// Every way between two parts of a group.
 fn connect(
-    ports: &Ports,
+    ports: Ports,
     members: &[Member],
     direct: bool,
     inner: &mut Inner<'_>,
@@ -232,7 +232,7 @@ fn renumber(group: &mut Group, inner: &mut Inner<'_>) -> Option<()> {
         member.http = inner.next()?;
         member.peer = inner.next()?;
     }
-    group.links = connect(&group.ports, &group.members, group.direct, inner)?;
+    group.links = connect(group.ports, &group.members, group.direct, inner)?;
     Some(())
 }
 

@@ -220,7 +220,7 @@ pub struct Start<'a> {
     pub log: &'a Path,
 }
 
-/// Starts a process in a group of its own, so that a Ctrl-C or a closing terminal does not reach it.
+/// Starts a process in a group of its own: a Ctrl-C or a closing terminal does not reach it.
 ///
 /// It outlives its starter; while the starter lives, the runtime reaps it.
 pub fn start(start: Start<'_>) -> Result<Child, ProcessError> {

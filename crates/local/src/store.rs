@@ -189,6 +189,7 @@ impl FileStore {
         let store = Self { directory: directory.to_owned(), group: group.to_owned() };
         file::make_directory(directory).map_err(|source| store.refused(source))?;
         let lock = store.lock()?;
+        file::sweep(directory);
         if store.load_existing()?.is_none() {
             store.save(&store.empty())?;
         }

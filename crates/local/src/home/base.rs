@@ -10,7 +10,7 @@ use nix::unistd::Uid;
 use super::{Home, HomeError};
 use crate::file::{self, FileError};
 
-/// The longest path of a Unix socket: `sun_path` has 104 bytes on macOS, 108 on Linux, with the zero.
+/// The longest path of a Unix socket: with its zero 104 bytes on macOS, 108 on Linux.
 const LONGEST_SOCKET: usize = 103;
 
 /// The longest tag: leaves room for the ordinal in a member's name of 63 bytes.
@@ -126,20 +126,39 @@ pub(super) fn socket_path(
         file::make_directory(directory).map_err(refused)?;
         return Ok(near);
     }
-    let short = PathBuf::from(format!("/tmp/interrex-{}", Uid::current()));
+    let short = short_directory();
     file::make_directory(&short).map_err(refused)?;
     let unsafe_sockets = || HomeError::UnsafeSockets { path: short.clone() };
     let about = fs::symlink_metadata(&short).map_err(|_| unsafe_sockets())?;
     let ours = about.is_dir()
         && about.uid() == Uid::current().as_raw()
-        && about.permissions().mode() & 0o077 == 0;
+        && about.permissions().mode() & file::OTHERS == 0;
     if !ours {
         return Err(unsafe_sockets());
     }
     // The hash tells equal members of different homes apart; the name is for people and cut short.
     let name: String = member.chars().take(20).collect();
-    let hash = fold(directory.as_os_str().as_encoded_bytes());
-    Ok(short.join(format!("{hash:016x}-{name}-{what}.sock")))
+    Ok(short.join(format!("{}-{name}-{what}.sock", short_name(directory))))
+}
+
+/// Removes a member's sockets in the short directory, if there are any.
+pub(super) fn remove_sockets(directory: &Path) {
+    let Ok(entries) = fs::read_dir(short_directory()) else { return };
+    let ours = short_name(directory);
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&ours) {
+            // Only a stale name is left when it fails.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn short_directory() -> PathBuf {
+    PathBuf::from(format!("/tmp/interrex-{}", Uid::current()))
+}
+
+fn short_name(directory: &Path) -> String {
+    format!("{:016x}", fold(directory.as_os_str().as_encoded_bytes()))
 }
 
 /// FNV-1a: the same on every run and machine, unlike the standard hasher.

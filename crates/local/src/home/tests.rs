@@ -86,6 +86,7 @@ fn an_interrupted_start_is_completed() {
     let root = base.path().join("cart");
     let lock = Home::lock_up(&root).unwrap();
     fs::write(root.join("password"), "half").unwrap();
+    fs::write(root.join("group.json.77.new"), "{").unwrap();
     let home = Home::create(&root, sample("cart", 1)).unwrap();
     assert_eq!(read_secret(&home.password_file()).unwrap().len(), 64);
     drop(lock);

@@ -36,7 +36,7 @@ fn keep(home: &Home, parts: Parts) -> JoinHandle<()> {
     tokio::spawn(async move { run(home, parts).await.unwrap() })
 }
 
-async fn world() -> World {
+fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("cart");
     let home = Home::create(&root, sample("cart", 2)).unwrap();
@@ -73,7 +73,7 @@ impl World {
 
 #[tokio::test]
 async fn a_part_that_was_killed_is_started_again_and_the_others_are_left_alone() {
-    let world = world().await;
+    let world = world();
     let agent = Part::Agent("cart-1".to_owned());
     let store = world.running(&Part::Store, None).await;
     let mut before = world.running(&agent, None).await;
@@ -91,7 +91,7 @@ async fn a_part_that_was_killed_is_started_again_and_the_others_are_left_alone()
 
 #[tokio::test]
 async fn parts_outlive_the_keeper_and_the_next_one_adopts_them() {
-    let mut world = world().await;
+    let mut world = world();
     let mut before = Vec::new();
     for part in world.home.parts() {
         before.push((part.clone(), world.running(&part, None).await));
@@ -155,7 +155,7 @@ async fn a_part_that_cannot_run_is_tried_with_pauses() {
 
 #[tokio::test]
 async fn a_group_has_one_keeper() {
-    let world = world().await;
+    let world = world();
     world.running(&Part::Store, None).await;
     let error = run(world.home.clone(), sleepers()).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();

@@ -1,10 +1,11 @@
-//! The store over HTTP: get, compare-and-swap, long-poll, and the faults of tests on their own path.
+//! The store over HTTP: get, compare-and-swap, long-poll, and on its own path the faults of tests.
 //!
 //! | request | answers |
 //! |---|---|
 //! | `GET /v1/objects/NAME` | 200 `Stored` · 404 `{version}` |
-//! | `GET /v1/objects/NAME?after=V&timeout_ms=T` | the same once it is newer than V · 304 after T |
-//! | `PUT /v1/objects/NAME?expect=V` (without `expect`: only create) | 200 `{version}` · 409 `Stored` · 404 |
+//! | the same with `?after=V&timeout_ms=T` | the same once it is not V · 304 after T |
+//! | `PUT /v1/objects/NAME?expect=V` | 200 `{version}` · 409 `Stored` · 404 |
+//! | `PUT /v1/objects/NAME`: only makes it | 200 `{version}` · 409 `Stored` |
 //! | `DELETE /v1/objects/NAME` | 200 `{version}` · 404 |
 //! | `GET`, `PUT /control` | the [`Faults`] |
 //!

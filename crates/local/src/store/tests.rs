@@ -255,7 +255,7 @@ async fn nobody_there_is_known_to_be_not_sent() {
     assert!(matches!(error, HttpError::Connect { .. }) && !error.was_sent(), "{error}");
 }
 
-/// Run by [`a_store_killed_in_the_middle_of_writes_keeps_what_it_answered`] in a process of its own:
+/// Run by [`a_store_killed_in_the_middle_of_writes_keeps_what_it_answered`] in its own process:
 /// serves the store of the directory in the variable, and prints its port to the file beside it.
 #[tokio::test]
 #[ignore = "a process of another test"]
@@ -306,12 +306,11 @@ async fn a_store_killed_in_the_middle_of_writes_keeps_what_it_answered() {
     for round in 0..5 {
         let (child, caller) = start(directory.path()).await;
         let found = get(&caller, "").await;
-        let (mut at, count) = match found.status {
-            StatusCode::NOT_FOUND => (None, 0),
-            _ => {
-                let found = stored(&found);
-                (Some(found.version.0), found.document.unwrap().as_u64().unwrap())
-            }
+        let (mut at, count) = if found.status == StatusCode::NOT_FOUND {
+            (None, 0)
+        } else {
+            let found = stored(&found);
+            (Some(found.version.0), found.document.unwrap().as_u64().unwrap())
         };
         // One more may be there: written, and killed before it was answered.
         assert!((acknowledged..=acknowledged + 1).contains(&count), "{acknowledged} {count}");
