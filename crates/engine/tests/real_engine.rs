@@ -1,5 +1,6 @@
 //! The rendered file, given to the engine that is installed: it starts, has every value, is a dead
-//! end, knows its users, and shows no drift. Passes by with a word where there is no engine.
+//! end, knows its users, and shows no drift. The engines are those of the PATH, or those that
+//! `INTERREX_TEST_ENGINES` names; where there is none, the tests say so and pass.
 #![cfg(unix)]
 // A test is allowed to stop at the first surprise, and must say when it tested nothing.
 // The clock is the deadline of a real process, not an input of a decision.
@@ -21,6 +22,8 @@ use engine::{Engine, Flavor, Info, Refusal, Role, directive};
 
 /// An engine that answers nothing for this long is broken.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks at a condition that has a deadline.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// SHA-256 of `test`.
 const TEST_SHA256: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
@@ -63,14 +66,20 @@ impl Drop for Server {
     }
 }
 
-fn installed() -> Vec<Engine> {
-    let found = [Flavor::Redis, Flavor::Valkey].into_iter().filter_map(|flavor| {
-        let output = Command::new(flavor.program()).arg("--version").output().ok()?;
+/// The engines of the PATH, or those that `INTERREX_TEST_ENGINES` names, separated by colons.
+fn installed() -> Vec<(PathBuf, Engine)> {
+    let named = std::env::var("INTERREX_TEST_ENGINES").unwrap_or_default();
+    let programs: Vec<PathBuf> = if named.is_empty() {
+        [Flavor::Redis, Flavor::Valkey].map(|flavor| flavor.program().into()).to_vec()
+    } else {
+        named.split(':').filter(|name| !name.is_empty()).map(PathBuf::from).collect()
+    };
+    let found = programs.into_iter().filter_map(|program| {
+        let output = Command::new(&program).arg("--version").output().ok()?;
         let engine = Engine::from_version_output(&String::from_utf8_lossy(&output.stdout));
-        // A redis-server may be a Valkey by another name; it is tried under its own.
-        Some(engine.expect("an installed engine says its version")).filter(|e| e.flavor == flavor)
+        Some((program, engine.expect("an installed engine says its version")))
     });
-    let found: Vec<Engine> = found.collect();
+    let found: Vec<(PathBuf, Engine)> = found.collect();
     if found.is_empty() {
         println!("no engine is installed: nothing is tested here");
     }
@@ -108,11 +117,11 @@ fn settings(engine: Engine, place: &Path, user: &[(&str, &str)]) -> Settings {
     }
 }
 
-fn start(engine: Engine, place: &Place, rendered: &Rendered) -> Server {
+fn start(program: &Path, place: &Place, rendered: &Rendered) -> Server {
     let file = place.directory.join("engine.conf");
     std::fs::write(&file, rendered.text()).unwrap();
     let log = std::fs::File::create(place.directory.join("log")).unwrap();
-    let child = Command::new(engine.flavor.program())
+    let child = Command::new(program)
         .arg(&file)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
@@ -141,7 +150,7 @@ impl Client {
             let ended = server.child.try_wait().unwrap();
             assert!(ended.is_none(), "the engine ended: {ended:?}\n{}", log(place));
             assert!(Instant::now() < deadline, "no socket after {PATIENCE:?}\n{}", log(place));
-            std::thread::yield_now();
+            std::thread::sleep(LOOK_AGAIN);
         };
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut this = Self { stream: BufReader::new(stream) };
@@ -195,7 +204,7 @@ impl Client {
 
 #[test]
 fn the_file_is_taken_whole_and_is_a_dead_end() {
-    for engine in installed() {
+    for (program, engine) in installed() {
         let place = Place::new("whole");
         let user = [
             ("maxmemory-policy", "allkeys-lru"),
@@ -208,7 +217,7 @@ fn the_file_is_taken_whole_and_is_a_dead_end() {
         let user: Vec<_> =
             user.into_iter().filter(|(name, _)| directive::find(name, engine).is_some()).collect();
         let rendered = render(&settings(engine, &place.directory, &user)).unwrap();
-        let mut server = start(engine, &place, &rendered);
+        let mut server = start(&program, &place, &rendered);
         let mut agent = Client::connect(&place, &mut server, AGENT_USER);
 
         let drift = rendered.diff(&agent.config());
@@ -248,35 +257,43 @@ fn the_file_is_taken_whole_and_is_a_dead_end() {
 /// cannot.
 #[test]
 fn the_table_is_right_about_what_can_be_set_live() {
-    for engine in installed() {
+    for (program, engine) in installed() {
         let place = Place::new("live");
         let rendered = render(&settings(engine, &place.directory, &[])).unwrap();
-        let mut server = start(engine, &place, &rendered);
+        let mut server = start(&program, &place, &rendered);
         let mut agent = Client::connect(&place, &mut server, AGENT_USER);
-        let mut tried = 0;
+        let (mut tried, mut wrong) = (0, Vec::new());
         for (name, value) in agent.config() {
-            let known =
-                directive::find(&name, engine).unwrap_or_else(|| panic!("{engine}: {name}"));
-            let reply = match known.applied {
-                directive::Applied::Ours(_) => continue,
-                // Compiled without jemalloc, or without TLS.
-                _ if name == "activedefrag" || name.starts_with("tls-") => continue,
-                _ => agent.ask(&["CONFIG", "SET", &name, &value]).remove(0),
+            let Some(known) = directive::find(&name, engine) else {
+                wrong.push(format!("{name} {value:?} is not in the table"));
+                continue;
             };
+            if let Err(error) = known.kind.check(&value) {
+                wrong.push(format!("{name} {value:?} is its own value, and not {}", error.want));
+            }
+            // Ours to set; or compiled without jemalloc, or without TLS.
+            let ours = matches!(known.applied, directive::Applied::Ours(_));
+            if ours || name == "activedefrag" || name.starts_with("tls-") {
+                continue;
+            }
+            let reply = agent.ask(&["CONFIG", "SET", &name, &value]).remove(0);
             let live = !reply.contains("immutable") && !reply.contains("protected");
-            assert_eq!(live, known.applied == directive::Applied::Live, "{engine} {name}: {reply}");
+            if live != (known.applied == directive::Applied::Live) {
+                wrong.push(format!("{name}: {reply}"));
+            }
             tried += 1;
         }
+        assert!(wrong.is_empty(), "{engine}: {wrong:#?}");
         assert!(tried > 100, "only {tried} were tried");
     }
 }
 
 #[test]
 fn the_files_it_leaves_are_read() {
-    for engine in installed() {
+    for (program, engine) in installed() {
         let place = Place::new("files");
         let rendered = render(&settings(engine, &place.directory, &[])).unwrap();
-        let mut server = start(engine, &place, &rendered);
+        let mut server = start(&program, &place, &rendered);
         let mut agent = Client::connect(&place, &mut server, AGENT_USER);
         assert_eq!(agent.ask(&["SAVE"]), ["+OK"]);
         let bytes = std::fs::read(place.directory.join("dump.rdb")).unwrap();
@@ -293,7 +310,7 @@ fn the_files_it_leaves_are_read() {
 
 #[test]
 fn its_last_words_are_understood() {
-    for engine in installed() {
+    for (program, engine) in installed() {
         let rdb = |bytes: &'static [u8]| {
             move |place: &Path| std::fs::write(place.join("dump.rdb"), bytes).unwrap()
         };
@@ -326,11 +343,11 @@ fn its_last_words_are_understood() {
             let place = Place::new(name);
             spoil(&place.directory);
             let rendered = render(&settings(engine, &place.directory, user)).unwrap();
-            let mut server = start(engine, &place, &rendered);
+            let mut server = start(&program, &place, &rendered);
             let deadline = Instant::now() + PATIENCE;
             while server.child.try_wait().unwrap().is_none() {
                 assert!(Instant::now() < deadline, "{engine} {name}: still there\n{}", log(&place));
-                std::thread::yield_now();
+                std::thread::sleep(LOOK_AGAIN);
             }
             let log = log(&place);
             let failure = StartFailure::find(log.lines());
