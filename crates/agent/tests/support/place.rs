@@ -1,0 +1,311 @@
+//! A place to run in memory: a record, a roster of free ports, a route; and members in it.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use agent::{AgentError, Config, LogFormat};
+use brain::report::MemberReport;
+use brain::{Durability, Failsafe, MemberName, Record, Route, Settings, Span, Timing, Version};
+use engine::config::Persistence;
+use platform::{
+    Listen, PeerAddress, Platform, Published, RecordStore, Roster, RouteStore, StoreError,
+};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The record and the route that all members share.
+pub struct Store {
+    record: watch::Sender<(u64, Option<Record>)>,
+    pub route: Mutex<Option<Route>>,
+}
+
+#[derive(Clone)]
+pub struct Ports {
+    pub peer: u16,
+    pub http: u16,
+    pub engine: u16,
+}
+
+/// One member's view of the place.
+pub struct TestPlace {
+    store: Arc<Store>,
+    me: MemberName,
+    ports: BTreeMap<MemberName, Ports>,
+}
+
+impl Platform for TestPlace {
+    type Record = Self;
+    type Roster = Self;
+    type Route = Self;
+
+    fn record(&self) -> &Self {
+        self
+    }
+    fn roster(&self) -> &Self {
+        self
+    }
+    fn route(&self) -> &Self {
+        self
+    }
+}
+
+fn found(state: &(u64, Option<Record>)) -> Option<(Version, Record)> {
+    state.1.clone().map(|record| (Version(state.0.to_string()), record))
+}
+
+impl RecordStore for TestPlace {
+    async fn read(&self, _: Duration) -> Result<Option<(Version, Record)>, StoreError> {
+        Ok(found(&self.store.record.borrow()))
+    }
+
+    async fn replace(
+        &self,
+        expected: Option<&Version>,
+        record: &Record,
+        _: Duration,
+    ) -> Result<Version, StoreError> {
+        let mut result = Err(StoreError::Conflict);
+        self.store.record.send_if_modified(|state| {
+            let stands = found(state).map(|(version, _)| version);
+            if stands.as_ref() != expected {
+                return false;
+            }
+            *state = (state.0 + 1, Some(record.clone()));
+            result = Ok(Version(state.0.to_string()));
+            true
+        });
+        result
+    }
+
+    async fn changed(
+        &self,
+        after: Option<&Version>,
+        within: Duration,
+    ) -> Result<Option<(Version, Record)>, StoreError> {
+        let mut record = self.store.record.subscribe();
+        let other =
+            record.wait_for(|state| found(state).map(|(version, _)| version).as_ref() != after);
+        match tokio::time::timeout(within, other).await {
+            Ok(Ok(state)) => Ok(found(&state)),
+            _ => Ok(found(&self.store.record.borrow())),
+        }
+    }
+}
+
+impl Roster for TestPlace {
+    fn me(&self) -> Listen {
+        let ports = &self.ports[&self.me];
+        Listen {
+            name: self.me.clone(),
+            peer: format!("127.0.0.1:{}", ports.peer),
+            http: format!("127.0.0.1:{}", ports.http),
+            engine_host: "127.0.0.1".into(),
+            engine_port: ports.engine,
+        }
+    }
+
+    fn peer(&self, member: &MemberName) -> Option<PeerAddress> {
+        let ports = self.ports.get(member)?;
+        Some(PeerAddress {
+            peer: format!("127.0.0.1:{}", ports.peer),
+            engine_host: "127.0.0.1".into(),
+            engine_port: ports.engine,
+            announced: ("127.0.0.1".into(), ports.engine),
+        })
+    }
+
+    fn members(&self) -> Vec<MemberName> {
+        self.ports.keys().cloned().collect()
+    }
+}
+
+impl RouteStore for TestPlace {
+    async fn publish(&self, route: &Route, _: Duration) -> Result<Published, StoreError> {
+        let mut stands = self.store.route.lock().unwrap();
+        if stands.as_ref().is_some_and(|old| old.epoch > route.epoch) {
+            return Ok(Published::Superseded);
+        }
+        *stands = Some(route.clone());
+        Ok(Published::Done)
+    }
+}
+
+/// A group whose members run as tasks of this process.
+pub struct Group {
+    pub directory: tempfile::TempDir,
+    pub store: Arc<Store>,
+    pub ports: BTreeMap<MemberName, Ports>,
+    pub persistence: Persistence,
+    pub agents: BTreeMap<MemberName, JoinHandle<Result<ExitCode, AgentError>>>,
+}
+
+impl Group {
+    pub fn new(members: usize, persistence: Persistence) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("peer-key"), "0123456789abcdef0123456789abcdef\n")
+            .unwrap();
+        std::fs::write(directory.path().join("password"), "clients-password\n").unwrap();
+        let names: Vec<MemberName> =
+            (0..members).map(|n| MemberName(format!("cart-{n}"))).collect();
+        let listeners: Vec<TcpListener> =
+            (0..3 * members).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let mut free = listeners.iter().map(|l| l.local_addr().unwrap().port());
+        let mut port = || free.next().unwrap();
+        let ports = names
+            .iter()
+            .map(|n| (n.clone(), Ports { peer: port(), http: port(), engine: port() }))
+            .collect();
+        let record = Record::first(names, Timing::FAST.lease.as_millis());
+        let store = Arc::new(Store {
+            record: watch::channel((1, Some(record))).0,
+            route: Mutex::new(None),
+        });
+        Self { directory, store, ports, persistence, agents: BTreeMap::new() }
+    }
+
+    pub fn data(&self, member: &MemberName) -> PathBuf {
+        self.directory.path().join(&member.0).join("data")
+    }
+
+    pub fn config(&self, member: &MemberName) -> Config {
+        let home = self.directory.path();
+        Config {
+            group: "group-id-1".into(),
+            tag: "cart".into(),
+            settings: Settings {
+                me: member.clone(),
+                pod: format!("pod-of-{member}"),
+                boot: String::new(),
+                members: self.ports.keys().cloned().collect(),
+                timing: Timing::FAST,
+                durability: Durability::Balanced,
+                failsafe: Failsafe::Majority,
+                recovery_timeout: Span::from_millis(5000),
+                budget_per_hour: 1000,
+                gate: true,
+                persistent: self.persistence.is_persistent(),
+                fsync_always: self.persistence == Persistence::AofAlways,
+            },
+            program: program(),
+            data: self.data(member),
+            run: home.join(&member.0).join("run"),
+            password_file: Some(home.join("password")),
+            peer_key_file: home.join("peer-key"),
+            directives: BTreeMap::new(),
+            persistence: self.persistence,
+            memory_limit_bytes: Some(256 << 20),
+            members_on_this_machine: 1,
+            bind: vec!["127.0.0.1".into()],
+            log: LogFormat::Pretty,
+            grace: Duration::from_secs(20),
+        }
+    }
+
+    pub fn start(&mut self, member: &MemberName) {
+        let place = Arc::new(TestPlace {
+            store: Arc::clone(&self.store),
+            me: member.clone(),
+            ports: self.ports.clone(),
+        });
+        let running = tokio::spawn(agent::run(self.config(member), place));
+        self.agents.insert(member.clone(), running);
+    }
+
+    pub fn start_all(&mut self) {
+        for member in self.ports.keys().cloned().collect::<Vec<_>>() {
+            self.start(&member);
+        }
+    }
+
+    pub fn record(&self) -> Record {
+        self.store.record.borrow().1.clone().unwrap()
+    }
+
+    pub async fn status(&self, member: &MemberName) -> Option<MemberReport> {
+        let port = self.ports[member].http;
+        let (code, body) = http(port, "GET", "/v1/status", "", "").await?;
+        (code == 200).then(|| serde_json::from_str(&body).expect("a report"))
+    }
+
+    /// Waits until one leads and all the others follow it; returns the primary.
+    pub async fn healthy(&self) -> MemberName {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut reports = Vec::new();
+            for member in self.ports.keys() {
+                reports.extend(self.status(member).await);
+            }
+            let leads: Vec<_> = reports.iter().filter(|r| r.role == "primary").collect();
+            let follow =
+                reports.iter().filter(|r| r.role == "replica" && r.link_up && r.complete).count();
+            if leads.len() == 1 && follow + 1 == self.ports.len() {
+                return MemberName(leads[0].name.clone());
+            }
+            assert!(Instant::now() < until, "not healthy in time: {reports:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// One inline command to a member's engine as a client; the first line of the reply.
+    pub async fn client(&self, member: &MemberName, command: &str) -> std::io::Result<String> {
+        let port = self.ports[member].engine;
+        let command = command.to_owned();
+        tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            stream.write_all(format!("AUTH clients-password\r\n{command}\r\n").as_bytes())?;
+            let mut reader = BufReader::new(stream);
+            let (mut auth, mut reply) = (String::new(), String::new());
+            reader.read_line(&mut auth)?;
+            reader.read_line(&mut reply)?;
+            if reply.starts_with('$') && reply.trim_end() != "$-1" {
+                reply.clear();
+                reader.read_line(&mut reply)?;
+            }
+            Ok(reply.trim_end().to_owned())
+        })
+        .await
+        .unwrap()
+    }
+}
+
+pub fn program() -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found = path.split(':').map(|dir| Path::new(dir).join("redis-server"));
+    found.into_iter().find(|file| file.is_file()).expect("these tests need redis-server")
+}
+
+/// One HTTP/1.1 request; status and body.
+pub async fn http(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Option<(u16, String)> {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\
+         Content-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let code = head.split(' ').nth(1)?.parse().ok()?;
+        Some((code, body.to_owned()))
+    })
+    .await
+    .ok()
+    .flatten()
+}
