@@ -390,12 +390,12 @@ pub(crate) struct Chaos {
     /// Which scenarios.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) suite: Suite,
-    /// Only the scenarios with this in their name.
+    /// Only this scenario; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
-    /// How often each.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) runs: u32,
+    /// How often each [default: a few times, so that it takes minutes].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: Option<u32>,
     /// The throw-away group's profile.
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
@@ -405,7 +405,7 @@ pub(crate) struct Chaos {
     /// The throw-away group's engine.
     #[arg(long, value_name = "NAME|PATH")]
     pub(crate) engine: Option<String>,
-    /// Write the measurements here too.
+    /// Where the measurements are written [default: chaos-DATE.json].
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]

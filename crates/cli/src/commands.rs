@@ -25,7 +25,7 @@ mod pause;
 mod primary;
 mod status;
 mod store;
-mod up;
+pub(crate) mod up;
 mod version;
 mod watch;
 mod why;

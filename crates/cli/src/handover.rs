@@ -80,6 +80,24 @@ pub(crate) async fn ask(
         status if status.is_success() => Ok(words),
         StatusCode::GATEWAY_TIMEOUT => Err(HandoverError::Unended { reason: words }),
         status if words.is_empty() => Err(HandoverError::Refused { reason: status.to_string() }),
+        _ if !wish.dry_run => settled(group, member, wish, words).await,
+        _ => Err(HandoverError::Refused { reason: words }),
+    }
+}
+
+/// A primary that is told of its successor before its own write is answered calls itself deposed:
+/// then what was asked for has happened all the same.
+async fn settled(
+    group: &Group,
+    from: &Member,
+    wish: &Wish,
+    words: String,
+) -> Result<String, HandoverError> {
+    let judged = group.look().await.judgement;
+    match judged.primary {
+        Some(now) if now != from.name && wish.to.as_ref().is_none_or(|to| *to == now) => {
+            Ok(format!("{now} leads epoch {}", judged.epoch))
+        }
         _ => Err(HandoverError::Refused { reason: words }),
     }
 }

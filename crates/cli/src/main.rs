@@ -18,6 +18,7 @@ mod parts;
 mod signals;
 mod spec;
 mod story;
+mod throwaway;
 mod trials;
 mod ui;
 mod verdict;

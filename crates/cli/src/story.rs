@@ -113,9 +113,12 @@ pub(crate) fn last(decisions: &[&Decision], epoch: Option<u64>) -> Option<Story>
     })
 }
 
-/// Whether a decision by this rule is the end of a story.
+/// Whether a decision by this rule is the end of a story, or of no story at all.
 fn ends(rule: &str) -> bool {
-    matches!(rule, "promoted" | "leading" | "rejoined" | "joined" | "admitted" | "following")
+    matches!(
+        rule,
+        "promoted" | "route" | "followed" | "grow" | "diverged" | "regained" | "accepted" | "shrink"
+    )
 }
 
 /// All stories' epochs, newest first.

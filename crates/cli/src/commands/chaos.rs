@@ -1,10 +1,162 @@
-//! `interrex chaos`.
+//! `interrex chaos`: breaks a group on purpose, and measures what its clients notice.
 
-use crate::args::Chaos;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use trial::report::{Report, json, text};
+use trial::run::{self, Options, Progress};
+use trial::suites::{self, Counts, Scenario};
+use trial::target::Target;
+use trial::verdict::{Event, Row};
+
+use crate::args::{Chaos, Format};
 use crate::exit::Exit;
-use crate::failure::Outcome;
-use crate::ui::Printer;
+use crate::failure::{Failure, Outcome};
+use crate::group::Group;
+use crate::signals;
+use crate::spec::Wanted;
+use crate::throwaway::Throwaway;
+use crate::trials;
+use crate::ui::{Printer, style};
 
-pub(super) async fn run(_args: Chaos, _printer: &mut Printer) -> Outcome {
-    Ok(Exit::Healthy)
+pub(super) async fn run(args: Chaos, printer: &mut Printer) -> Outcome {
+    // Before anything is started: a word that names nothing is told at once.
+    scenarios(&args, Duration::from_secs(5))?;
+    let Some(group) = consented(&args.tags)? else {
+        let wanted =
+            Wanted { replicas: args.replicas, profile: args.profile, ..Wanted::default() };
+        let own = Throwaway::start(&wanted, args.engine.as_deref(), false, printer).await?;
+        printer.say("   its budget of takeovers is lifted: this is a trial");
+        let outcome = on_group(&args, &own.group, printer).await;
+        own.end(printer).await?;
+        return outcome;
+    };
+    if args.profile.is_some() || args.replicas.is_some() || args.engine.is_some() {
+        return Err(Failure::usage("a group that is there keeps its own engine and spec")
+            .hint("leave --profile, --replicas and --engine out"));
+    }
+    on_group(&args, &group, printer).await
+}
+
+/// A group of somebody's is only broken when its tag is given twice.
+fn consented(tags: &[String]) -> Result<Option<Group>, Failure> {
+    match tags {
+        [] => Ok(None),
+        [tag] => Err(Failure::not_safe(format!(
+            "chaos kills, freezes, cuts and wipes members of {tag}"
+        ))
+        .hint(format!(
+            "to consent, give the tag twice: interrex chaos {tag} {tag}; without a tag a \
+             throw-away group is broken instead"
+        ))),
+        [one, other, ..] if one == other => Group::find(Some(one)).map(Some),
+        [one, other, ..] => {
+            Err(Failure::usage(format!("{one} and {other} are two groups"))
+                .hint(format!("to consent, give one tag twice: interrex chaos {one} {one}")))
+        }
+    }
+}
+
+fn scenarios(args: &Chaos, wait: Duration) -> Result<Vec<Scenario>, Failure> {
+    let counts = args.runs.map_or(Counts::Quick, Counts::Each);
+    suites::select(suites::basic(counts, wait), &args.only).map_err(|error| {
+        Failure::usage(error.to_string()).hint("--only takes one of these names, and may be repeated")
+    })
+}
+
+async fn on_group(args: &Chaos, group: &Group, printer: &mut Printer) -> Outcome {
+    let target = trials::target(group)?;
+    let scenarios = scenarios(args, target.wait)?;
+    let began = jiff::Timestamp::now().to_string();
+    let options = Options::default();
+    let style = printer.style;
+    let rows = {
+        let shared = Mutex::new(&mut *printer);
+        let listener = |progress: Progress<'_>| {
+            let mut printer = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            tell(&progress, &mut printer);
+        };
+        tokio::select! {
+            rows = run::run(&target, &scenarios, options, &listener) => Some(rows),
+            () = signals::end() => None,
+        }
+    };
+    let Some(rows) = rows else {
+        run::mend(&target).await;
+        return Err(Failure::new("interrupted; what was broken is mended"));
+    };
+    let report = report(&target, group, rows, options, began, args).await;
+    if args.output.output == Format::Table {
+        for line in text::render(&report, style.plain).lines() {
+            printer.line(line)?;
+        }
+    } else {
+        printer.document(args.output.output, &report)?;
+    }
+    let path = args.report.clone().unwrap_or_else(|| {
+        json::free_name(&PathBuf::from("."), &jiff::Zoned::now())
+    });
+    json::write(&report, &path).map_err(|error| {
+        Failure::of(&error).hint("name another file with --report")
+    })?;
+    printer.say(&format!("report: {}", path.display()));
+    Ok(if report.passed() { Exit::Healthy } else { Exit::Degraded })
+}
+
+async fn report(
+    target: &Target,
+    group: &Group,
+    rows: Vec<Row>,
+    options: Options,
+    began: String,
+    args: &Chaos,
+) -> Report {
+    let seen = group.look().await;
+    Report {
+        schema: Report::SCHEMA,
+        group: target.group.clone(),
+        began,
+        engine: seen.reports().next().map(|report| report.engine.clone()).unwrap_or_default(),
+        members: target.seats.len(),
+        wait: target.wait,
+        counts: args.runs.map_or(Counts::Quick, Counts::Each),
+        options,
+        rows,
+    }
+}
+
+/// What happens, while it happens.
+fn tell(progress: &Progress<'_>, printer: &mut Printer) {
+    match progress {
+        Progress::Begun(scenario) => {
+            let times = if scenario.runs == 1 { String::new() } else { format!(" x{}", scenario.runs) };
+            printer.say(&format!("{}{times}", printer.style.heading(&scenario.title)));
+        }
+        Progress::Event(_, event) => printer.say(&format!("   {}", event_line(event, printer))),
+        Progress::Over(row) => {
+            if let Some(error) = &row.error {
+                printer.warn(error);
+            }
+        }
+    }
+}
+
+/// One deed in one line.
+pub(super) fn event_line(event: &Event, printer: &Printer) -> String {
+    let back = if event.writes_back { "" } else { " and more" };
+    let (before, after) = &event.primaries;
+    let line = format!(
+        "{} {before} → {after}  epoch {}  write gap {}{back}  healthy after {}",
+        event.number + 1,
+        event.epochs.1,
+        millis(event.write_gap_ms),
+        millis(event.healthy_ms),
+    );
+    printer.style.text(&line)
+}
+
+/// Milliseconds as a person reads them.
+pub(super) fn millis(ms: f64) -> String {
+    style::span(Duration::from_micros((ms.max(0.0) * 1000.0) as u64))
 }

@@ -49,13 +49,13 @@ pub(super) async fn run(args: Up, printer: &mut Printer) -> Outcome {
 }
 
 /// What is to be started, checked.
-pub(super) struct Plan {
-    pub(super) tag: Option<String>,
-    pub(super) spec: Option<ValidatedSpec>,
-    pub(super) engine: Engine,
-    pub(super) port: Option<u16>,
-    pub(super) direct: bool,
-    pub(super) timeout: std::time::Duration,
+pub(crate) struct Plan {
+    pub(crate) tag: Option<String>,
+    pub(crate) spec: Option<ValidatedSpec>,
+    pub(crate) engine: Engine,
+    pub(crate) port: Option<u16>,
+    pub(crate) direct: bool,
+    pub(crate) timeout: std::time::Duration,
 }
 
 impl Plan {
@@ -106,7 +106,7 @@ fn read(file: &Path) -> Result<String, Failure> {
 }
 
 /// Starts what is planned, step by step.
-pub(super) async fn start(plan: &Plan, printer: &mut Printer) -> Result<Started, Failure> {
+pub(crate) async fn start(plan: &Plan, printer: &mut Printer) -> Result<Started, Failure> {
     let path = std::env::var_os("PATH");
     if let Some(spec) = &plan.spec {
         // Before anything is made: whether this engine takes every directive of the spec.

@@ -17,10 +17,10 @@ fn two_stories() -> Vec<Decision> {
     let mut all = vec![
         decision(1_000, "cart-0", 1, "bootstrap", "every member answers and none has data"),
         decision(1_050, "cart-0", 1, "promoted", "leads epoch 1"),
-        decision(90_000, "cart-0", 1, "engine-exit", "the engine was killed by signal 9"),
+        decision(90_000, "cart-0", 1, "exited", "the engine was killed by signal 9"),
         decision(90_010, "cart-0", 2, "appointed", "cart-2 is appointed"),
         decision(90_030, "cart-2", 2, "promoted", "leads epoch 2"),
-        decision(90_400, "cart-0", 2, "joined", "follows cart-2"),
+        decision(90_400, "cart-0", 2, "followed", "follows cart-2"),
         decision(500_000, "cart-2", 2, "shrunk", "cart-1 is out of the electorate"),
     ];
     all.reverse();
@@ -35,7 +35,7 @@ fn the_last_story_begins_with_its_cause() {
     assert_eq!(story.cause, "the engine was killed by signal 9");
     assert_eq!(story.cause_by, "cart-0");
     let rules: Vec<&str> = story.steps.iter().map(|s| s.rule.as_str()).collect();
-    assert_eq!(rules, ["engine-exit", "appointed", "promoted", "joined"]);
+    assert_eq!(rules, ["exited", "appointed", "promoted", "followed"]);
     assert_eq!(story.steps[2].after_ms, 30);
     assert_eq!(story.took_ms(), 400);
     assert_eq!(story.by_rule("promoted").count(), 1);
@@ -55,10 +55,10 @@ fn an_earlier_story_can_be_asked_for() {
 #[test]
 fn two_failovers_in_a_row_are_two_stories() {
     let all = [
-        decision(1_000, "a", 1, "engine-exit", "first"),
+        decision(1_000, "a", 1, "exited", "first"),
         decision(1_010, "a", 2, "appointed", "b"),
         decision(1_020, "b", 2, "promoted", ""),
-        decision(2_000, "b", 2, "engine-exit", "second"),
+        decision(2_000, "b", 2, "exited", "second"),
         decision(2_010, "b", 3, "appointed", "c"),
         decision(2_020, "c", 3, "promoted", ""),
     ];

@@ -1,0 +1,70 @@
+//! A group for one trial: started under a drawn name, and gone afterwards, whatever happens.
+
+use std::time::Duration;
+
+use brain::spec::ValidatedSpec;
+use local::down;
+use local::engines::Wanted as Engine;
+use local::up::Started;
+
+use crate::commands::up::{Plan, start};
+use crate::failure::Failure;
+use crate::group::Group;
+use crate::signals;
+use crate::spec::{self, Wanted};
+use crate::ui::Printer;
+
+/// Takeovers an hour that a trial may cause: it kills for a living (failover.md 2.3 L2).
+const BUDGET: i64 = 100_000;
+
+/// How long such a group may take to serve.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running group without a future.
+pub(crate) struct Throwaway {
+    /// The group.
+    pub(crate) group: Group,
+    started: Started,
+}
+
+impl Throwaway {
+    /// Starts one. `direct`: engines replicate without links between them.
+    pub(crate) async fn start(
+        wanted: &Wanted,
+        engine: Option<&str>,
+        direct: bool,
+        printer: &mut Printer,
+    ) -> Result<Self, Failure> {
+        let spec = spec::of_options("trial", wanted)?;
+        let mut resource = spec.resource().clone();
+        resource.spec.failover.budget = BUDGET;
+        let spec: ValidatedSpec = resource
+            .validate()
+            .map_err(|errors| spec::refused(&errors, "this makes no group for a trial"))?;
+        let plan = Plan {
+            tag: None,
+            spec: Some(spec),
+            engine: engine.map_or(Engine::Any, Engine::from_words),
+            port: None,
+            direct,
+            timeout: READY_WITHIN,
+        };
+        let started = tokio::select! {
+            started = start(&plan, printer) => started?,
+            () = signals::end() => {
+                return Err(Failure::new("interrupted before the group was ready")
+                    .hint("what was started is ended by: interrex down --all"));
+            }
+        };
+        Ok(Self { group: Group { home: started.home.clone() }, started })
+    }
+
+    /// Ends the group and removes everything of it.
+    pub(crate) async fn end(self, printer: &mut Printer) -> Result<(), Failure> {
+        crate::hands::thaw_noted(&self.group, None)?;
+        let ended = down::down(&self.started.home, true).await;
+        ended.map_err(|error| Failure::of(&error).hint_if(error.hint()))?;
+        printer.step(&format!("{} is down", self.group.tag()), "its processes and data are gone");
+        Ok(())
+    }
+}
