@@ -1,0 +1,37 @@
+# The ways into the house. `make help` lists them. Everything runs on Debian, Ubuntu and macOS.
+SHELL := /bin/sh
+CARGO ?= cargo
+INTERREX := target/release/interrex
+CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/interrex
+
+.DEFAULT_GOAL := help
+.PHONY: help engine demo test lint build bench chaos clean-cache
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+
+engine: ## an engine on the PATH: does nothing when there is one
+	@scripts/install-engine.sh
+
+build: ## the optimised binary, target/release/interrex
+	$(CARGO) build --release --locked -p interrex-cli
+
+demo: engine build ## starts a group, kills its primary three times under load, shows what was lost
+	$(INTERREX) demo
+
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+test: engine lint ## lint and every test: house rules, 1000 simulated worlds, real engines
+	$(CARGO) test --locked --workspace
+
+bench: engine build ## throughput of a group's engine against the same engine bare
+	$(INTERREX) bench
+
+chaos: engine build ## kills, freezes and cuts a throw-away group, and measures the write gaps
+	$(INTERREX) chaos
+
+clean-cache: ## removes the engines of other versions that scripts/engines.sh unpacked
+	rm -rf "$(CACHE)/engines"
