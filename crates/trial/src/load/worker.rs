@@ -52,7 +52,7 @@ impl Pace {
 }
 
 /// Writes until the load ends.
-pub(super) async fn write(shared: Shared, track: Track, rate: watch::Receiver<u32>) {
+pub(super) async fn write(shared: Shared, track: Track, waits: bool, rate: watch::Receiver<u32>) {
     let mut pace = Pace::new(rate);
     let mut connection = None;
     let mut number = track.next_number();
@@ -64,7 +64,7 @@ pub(super) async fn write(shared: Shared, track: Track, rate: watch::Receiver<u3
         let outcome = write_once(&shared, &track, open, number).await;
         number += 1;
         match outcome {
-            Outcome::Acked if number.is_multiple_of(shared.plan.wait_every.max(1)) => {
+            Outcome::Acked if waits && number.is_multiple_of(shared.plan.wait_every.max(1)) => {
                 match wait(&shared, open).await {
                     Some(true) => track.newest_is_replicated(),
                     Some(false) => {}

@@ -69,7 +69,8 @@ pub(super) fn event(scene: &Scene<'_>, done: Done, after: &Group, watch: Watch) 
 
 /// What the engines themselves acknowledged.
 fn engines(scene: &Scene<'_>, at: At, event: &mut Event) {
-    let acks = scene.probes.acks_since(at.minus(BEFORE));
+    // Not from before: an engine that leads again led in an earlier event as well.
+    let acks = scene.probes.acks_since(at);
     let epochs = event.epochs.1.saturating_sub(event.epochs.0);
     event.dual_acks = (changes(&acks) as u64).saturating_sub(epochs);
     let (old, new) = &event.primaries;
@@ -79,7 +80,7 @@ fn engines(scene: &Scene<'_>, at: At, event: &mut Event) {
         return;
     }
     let since = |ack: At| in_ms(ack.since(at));
-    let of = |engine| acks.iter().filter(move |ack| ack.engine == engine && ack.ended > at);
+    let of = |engine| acks.iter().filter(move |ack| ack.engine == engine);
     event.old_last_ack_ms = of(old).map(|ack| ack.ended).max().map(since);
     event.new_first_ack_ms = of(new).map(|ack| ack.ended).min().map(since);
     // With more than one change an engine may have led twice, and only `changes` can tell.
