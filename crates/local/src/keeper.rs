@@ -29,8 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A part that ran for this long is started again without a pause.
 const SETTLED: Duration = Duration::from_secs(5);
 
-/// How often a part that another keeper started is looked at: it is not our child.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often a part that another keeper started is looked at: it is not our child. More seldom where
+/// looking means to run `ps`.
+const LOOK: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 100 } else { 500 });
 
 /// Makes the arguments of a part.
 pub type Arguments = dyn Fn(&Home, &Part) -> Vec<OsString> + Send + Sync;
@@ -68,6 +69,16 @@ pub enum KeeperError {
         /// What is in the way.
         source: ProcessError,
     },
+}
+
+impl KeeperError {
+    /// What a person can do about it, if something is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Home { source, .. } => source.hint(),
+            Self::Note { source, .. } => source.hint(),
+        }
+    }
 }
 
 /// Notes that this process is a part of the group, for a keeper that did not start it.

@@ -115,6 +115,19 @@ pub enum CutFrom {
     Member(String),
 }
 
+impl CutFrom {
+    /// What a person means: `store`, `peers`, `clients`, `everyone`, or a member's name.
+    pub fn from_words(words: &str) -> Self {
+        match words {
+            "store" => Self::Store,
+            "peers" => Self::Peers,
+            "clients" => Self::Clients,
+            "everyone" => Self::Everyone,
+            member => Self::Member(member.to_owned()),
+        }
+    }
+}
+
 /// Which way bytes stop, seen from the member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,4 +1,5 @@
-//! Looking at a running group from outside: its members' reports, its record and its route.
+//! Looking at a running group from outside: its members' reports, its record, its route; and the
+//! handles on its faults and links.
 
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use tokio::task::JoinSet;
 
 use crate::home::{Home, HomeError};
 use crate::http::{Caller, HttpError};
+use crate::links::control::Control;
 use crate::relay::loopback;
+use crate::store::fault::FaultControl;
 use crate::store::{Object, Stored, Version};
 
 /// Why something of the group cannot be seen.
@@ -83,6 +86,16 @@ pub async fn reports(
     let mut answers = asked.join_all().await;
     answers.sort_by_key(|(index, ..)| *index);
     answers.into_iter().map(|(_, name, answer)| (name, answer)).collect()
+}
+
+/// The faults of a running group's store.
+pub fn faults(home: &Home) -> Result<FaultControl, HomeError> {
+    Ok(FaultControl::new(loopback(home.group().ports.store), home.token()?))
+}
+
+/// The links of a running group.
+pub fn links(home: &Home) -> Result<Control, HomeError> {
+    Ok(Control::new(loopback(home.group().ports.control), home.token()?))
 }
 
 /// The record as the store has it, with its version.

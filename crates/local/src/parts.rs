@@ -69,6 +69,23 @@ pub enum PartError {
     },
 }
 
+impl PartError {
+    /// What a person can do about it, if something is known.
+    pub fn hint(&self) -> Option<String> {
+        let port = match self {
+            Self::Home { source, .. } => return source.hint(),
+            Self::Note { source, .. } => return source.hint(),
+            Self::Store { source } => return source.hint(),
+            Self::Links { source: LinksError::Keep { source } } => return source.hint(),
+            Self::Links { source: LinksError::Listen { port, .. } }
+            | Self::Front { source: FrontError::Listen { port, .. } }
+            | Self::Listen { port, .. } => port,
+            Self::Links { .. } => return None,
+        };
+        Some(format!("see who has it: `ss -ltnp 'sport = :{port}'` or `lsof -i :{port}`"))
+    }
+}
+
 /// Serves the record store of the group until dropped.
 pub async fn store(home: &Home) -> Result<(), PartError> {
     let part = Part::Store;

@@ -271,8 +271,17 @@ fn started(pid: i32) -> Option<String> {
         return None;
     }
     let tick = fields.nth(18)?;
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(format!("{} {tick}", boot.trim()))
+    Some(format!("{} {tick}", boot()?))
+}
+
+#[cfg(target_os = "linux")]
+fn boot() -> Option<&'static str> {
+    static BOOT: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    BOOT.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
+    })
+    .as_deref()
 }
 
 /// The state and the start as `ps` tells them.

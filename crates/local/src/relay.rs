@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +22,9 @@ const LONGEST_PATIENCE: usize = 1 << 20;
 /// The most connections that one listener carries at a time; more wait in the kernel's queue. Far
 /// above what agents and clients of one machine open, below the usual limit of open files.
 const MOST_CONNECTIONS: usize = 4096;
+
+/// Pause before connections are accepted again when there was no room for one.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 
 /// Where a relay listens and dials: local mode never leaves this machine.
 pub fn loopback(port: u16) -> SocketAddr {
@@ -139,9 +143,10 @@ where
             }
             (_, Err(error)) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                // Out of file descriptors: wait for one connection to end, if there is one.
-                if running.join_next().await.is_none() {
-                    tokio::task::yield_now().await;
+                // Out of file descriptors: wait for a connection to end, here or elsewhere.
+                let ended = tokio::time::timeout(ACCEPT_AGAIN, running.join_next()).await;
+                if let Ok(None) = ended {
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
             (Err(_), _) => return,

@@ -1,6 +1,16 @@
-//! Faults that tests and chaos put into a running store.
+//! Faults that tests and chaos put into a running store, and the caller that does so.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
+
+use super::Object;
+use crate::http::{Answer, Caller, HttpError};
+
+/// Faults do not reach the control itself: it answers at once.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What is wrong with the store now; all off in a healthy one, and after a restart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,4 +26,56 @@ pub struct Faults {
     pub ambiguous: bool,
     /// Writes are answered 403.
     pub read_only: bool,
+}
+
+/// Why the faults of a store could not be set.
+#[derive(Debug, thiserror::Error)]
+pub enum FaultError {
+    /// The store's process did not answer.
+    #[error("the control of the record store does not answer")]
+    Call {
+        /// What happened to the call.
+        #[from]
+        source: HttpError,
+    },
+    /// The store's process refused.
+    #[error("the control of the record store answers {status}")]
+    Refused {
+        /// Its answer.
+        status: StatusCode,
+    },
+}
+
+/// Sets the faults of a running store.
+#[derive(Debug)]
+pub struct FaultControl {
+    caller: Caller,
+}
+
+impl FaultControl {
+    /// The control of the store that listens on `address`.
+    pub fn new(address: SocketAddr, token: String) -> Self {
+        Self { caller: Caller::new(address, Some(token)) }
+    }
+
+    /// Replaces all faults by these; the default heals the store.
+    pub async fn set(&self, faults: Faults) -> Result<(), FaultError> {
+        let body = serde_json::to_vec(&faults).expect("faults have string keys");
+        let answer = self.caller.call(Method::PUT, "/control", Some(body), DEADLINE).await?;
+        is_done(&answer, &[StatusCode::OK])
+    }
+
+    /// Takes an object away, as somebody with too many rights does; no matter if it is not there.
+    pub async fn delete(&self, object: Object) -> Result<(), FaultError> {
+        let path = format!("/v1/objects/{object}");
+        let answer = self.caller.call(Method::DELETE, &path, None, DEADLINE).await?;
+        is_done(&answer, &[StatusCode::OK, StatusCode::NOT_FOUND])
+    }
+}
+
+fn is_done(answer: &Answer, wanted: &[StatusCode]) -> Result<(), FaultError> {
+    if wanted.contains(&answer.status) {
+        return Ok(());
+    }
+    Err(FaultError::Refused { status: answer.status })
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 
-use super::fault::Faults;
+use super::fault::{FaultControl, Faults};
 use super::server;
 use super::{FileStore, Object, StoreError, Stored, Version, Written};
 use crate::http::{Answer, Caller, HttpError};
@@ -48,9 +48,7 @@ impl Running {
     }
 
     async fn faults(&self, faults: Faults) {
-        let body = serde_json::to_vec(&faults).unwrap();
-        let answer = self.caller().call(Method::PUT, "/control", Some(body), SOON).await.unwrap();
-        assert_eq!(answer.status, StatusCode::OK);
+        FaultControl::new(self.address, TOKEN.to_owned()).set(faults).await.unwrap();
     }
 }
 

@@ -12,7 +12,7 @@ use axum::routing::get;
 use brain::report::MemberReport;
 use brain::{Epoch, MemberName, Route};
 use nix::sys::signal::Signal;
-use platform::{Platform, RecordStore, Roster, RouteStore};
+use platform::{Platform, RecordStore, Roster, RouteStore, StoreError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,10 +23,12 @@ use crate::down::down;
 use crate::engines::Wanted;
 use crate::home::{Base, Home, HomeError, Part};
 use crate::keeper::{self, Parts};
+use crate::links::{Cut, CutFrom, Direction};
 use crate::observe;
 use crate::platform::LocalPlatform;
 use crate::process::{Ended, Process};
 use crate::relay::{self, loopback};
+use crate::store::fault::Faults;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -155,6 +157,30 @@ impl World {
     }
 }
 
+/// One member loses the store and nobody else does, by the links of the real processes.
+async fn cuts_one_member_from_the_store(home: &Home) {
+    let read = async |name: &str| {
+        let place = LocalPlatform::of(home, name).unwrap();
+        place.record().read(Duration::from_millis(300)).await
+    };
+    let cut = Cut {
+        member: "cart-1".to_owned(),
+        from: CutFrom::from_words("store"),
+        direction: Direction::Both,
+        plane: None,
+    };
+    let links = observe::links(home).unwrap();
+    assert_eq!(links.cut(&cut).await.unwrap().len(), 2);
+    assert!(read("cart-0").await.is_ok());
+    assert!(matches!(read("cart-1").await, Err(StoreError::Unanswered(_))));
+    links.heal_all().await.unwrap();
+    assert!(read("cart-1").await.is_ok());
+    let faults = observe::faults(home).unwrap();
+    faults.set(Faults { down: true, ..Faults::default() }).await.unwrap();
+    assert!(matches!(read("cart-0").await, Err(StoreError::Unavailable(_))));
+    faults.set(Faults::default()).await.unwrap();
+}
+
 /// What is still there when a test has failed would disturb the next one.
 struct Guard(Home);
 
@@ -199,6 +225,7 @@ async fn a_group_comes_up_serves_goes_down_and_comes_up_again_as_it_was() {
     let (_, record) = observe::record(&home, SOON).await.unwrap().unwrap();
     assert_eq!((record.epoch, record.holder), (Epoch(0), None));
     assert_eq!(observe::route(&home, SOON).await.unwrap().unwrap().1.primary.0, "cart-0");
+    cuts_one_member_from_the_store(&home).await;
     let before = running(&home);
     assert_eq!(before.len(), 5);
     let second = up(world.options(Some("cart")), &mut |_| {}).await.unwrap_err();
