@@ -314,10 +314,17 @@ impl World {
         while self.now < self.chaos_until && self.step() {}
         self.heal();
         let until = self.now + self.plan.quiesce;
+        let mut person_at = self.now + self.plan.quiesce / 2;
         let mut whole_since = None;
+        let mut look_at = self.now;
         while self.now < until && self.step() {
-            if self.now % (SECOND / 4) > 5 * MS {
+            if self.now < look_at {
                 continue;
+            }
+            look_at = self.now + SECOND / 4;
+            if self.now >= person_at && self.primaries().is_empty() {
+                self.a_person_helps();
+                person_at = self.now + 20 * SECOND;
             }
             match (self.is_whole(), whole_since) {
                 (true, None) => whole_since = Some(self.now),
@@ -469,7 +476,7 @@ impl World {
         let k = h.copies;
         let waited = |e: &Happening| matches!(e, Happening::Waited { copies, .. } if *copies >= k);
         Summary {
-            plan: self.plan.summary(),
+            plan: format!("{}\n{}", self.plan.summary(), self.describe()),
             seconds: self.now / SECOND,
             events: self.trace.events(),
             acked: h.acked() as u64,

@@ -263,7 +263,9 @@ impl Server {
         let durable = match self.tuning.persistence {
             Persistence::Aof { always: true } => self.offset,
             Persistence::None => 0,
-            _ => self.synced.1.min(self.offset),
+            // An older snapshot is all that is certain: its stream may have another name.
+            Persistence::Rdb => self.disk.position.as_ref().map_or(0, |(_, offset)| *offset),
+            Persistence::Aof { .. } => self.synced.1.min(self.offset),
         };
         EngineView {
             loading,

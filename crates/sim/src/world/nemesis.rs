@@ -227,6 +227,23 @@ impl World {
             })
     }
 
+    /// A person reads `status`: where the group says that it is blocked, and where by its own rules
+    /// nobody may lead (the record is gone, or no copy is certainly whole), the fullest copy is made
+    /// to lead (failover.md 2.11).
+    pub(super) fn a_person_helps(&mut self) {
+        let reports: Vec<_> = (0..self.members.len()).filter_map(|m| self.report(m)).collect();
+        let said = reports.iter().any(|r| r.blocked.is_some());
+        let deleted = self.faults_made.contains_key("DeleteRecord");
+        let none_whole = !reports.iter().any(|r| r.complete);
+        let fullest = (0..self.members.len())
+            .filter(|m| self.members[*m].agent.is_some())
+            .max_by_key(|m| self.members[*m].server.as_ref().map_or(0, |s| s.data.len()));
+        if let Some(m) = fullest.filter(|_| said && (deleted || none_whole)) {
+            self.trace.line(self.now, "person", || format!("makes member {m} lead"));
+            self.ask(m, Wish::PromoteAcceptingLoss);
+        }
+    }
+
     /// Ends the run: the clients fall silent, the streams run dry, and everybody is looked at.
     pub fn finish(&mut self) {
         self.retire_clients();
@@ -246,5 +263,41 @@ impl World {
             data: server.data.iter().copied().collect(),
             blocked,
         }
+    }
+
+    /// How everybody stands, one line a member: for the report of a failing seed.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        if let Some((count, record)) = &self.store.record {
+            let holder = record.holder.as_ref().map_or("nobody".to_owned(), ToString::to_string);
+            let seats: Vec<_> = record.electorate.members().map(ToString::to_string).collect();
+            text += &format!(
+                "    record v{count} epoch {} holder {holder} E v{} {seats:?} paused {}\n",
+                record.epoch, record.electorate.version, record.paused
+            );
+        }
+        for m in 0..self.members.len() {
+            let engine = match self.members[m].server.as_ref() {
+                Some(s) => format!(
+                    "{:?} link {} offset {} writes {} whole {}",
+                    s.role,
+                    if matches!(s.link, Link::Up { .. }) { "up" } else { "down" },
+                    s.offset,
+                    s.data.len(),
+                    s.complete
+                ),
+                None => "no engine".to_owned(),
+            };
+            let report = self.report(m).map_or("no agent".to_owned(), |r| {
+                format!(
+                    "{} epoch {} stamp {} offset {} complete {} blocked {:?} why not {:?}",
+                    r.role, r.epoch, r.stamp_epoch, r.offset, r.complete, r.blocked, r.why_not
+                )
+            });
+            text += &format!("    {}: {engine}; {report}\n", self.identity(m));
+        }
+        let mut rules: Vec<_> = self.rules.iter().filter(|(_, n)| **n > 500).collect();
+        rules.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+        text + &format!("    {rules:?}")
     }
 }
