@@ -14,8 +14,8 @@ use crate::signals;
 use crate::spec::{self, Wanted};
 use crate::ui::Printer;
 
-/// Takeovers an hour that a trial may cause: it kills for a living (failover.md 2.3 L2).
-const BUDGET: i64 = 100_000;
+/// Takeovers an hour that a trial may cause: the most that a spec takes (failover.md 2.3 L2).
+const BUDGET: i64 = 1000;
 
 /// How long such a group may take to serve.
 const READY_WITHIN: Duration = Duration::from_secs(60);
