@@ -103,6 +103,8 @@ pub(crate) struct Peer {
     link_up: bool,
     /// When its last ack for the present lead came.
     last_ack: Option<Tick>,
+    /// Since when it has had a seat under the present lead.
+    seated: Tick,
     /// It said goodbye at this time.
     goodbye: Option<Tick>,
     /// Its link number, and when it was told.
@@ -280,6 +282,11 @@ impl Election {
         let mut all: Vec<MemberId> = record.electorate.members().cloned().collect();
         all.extend(last.filter(|id| record.electorate.seat(id).is_none()).cloned());
         all
+    }
+
+    /// Whether this member's disk is one of the record's, whatever the pod.
+    fn is_of_record(&self, id: &MemberId) -> bool {
+        self.members_of_record().iter().any(|m| m.same_disk(id))
     }
 
     /// The highest epoch that is known anywhere: record, own disk, peers.

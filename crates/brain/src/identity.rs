@@ -42,6 +42,14 @@ pub struct MemberId {
     pub state: String,
 }
 
+impl MemberId {
+    /// Whether both are the same member on the same disk, whatever the pod: what released records
+    /// and the recovery election go by (failover.md 2.11, re-created pods).
+    pub fn same_disk(&self, other: &MemberId) -> bool {
+        self.name == other.name && self.state == other.state
+    }
+}
+
 impl fmt::Display for MemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.name, self.pod, self.state)

@@ -145,6 +145,8 @@ pub struct Standing {
     pub ready: bool,
     /// The engine's link to whom it follows is up.
     pub link_up: bool,
+    /// A full sync is under way.
+    pub syncing: bool,
     /// Counts the times that the link came up.
     pub link_run: u64,
     /// It has been told to stop.

@@ -93,6 +93,11 @@ impl Electorate {
         self.seats.iter().find(|s| s.member == *id)
     }
 
+    /// The seat of this member's disk, whatever its pod.
+    pub fn seat_of_disk(&self, id: &MemberId) -> Option<&Seat> {
+        self.seats.iter().find(|s| s.member.same_disk(id))
+    }
+
     /// The seat of whoever has this name.
     pub fn seat_named(&self, name: &MemberName) -> Option<&Seat> {
         self.seats.iter().find(|s| s.member.name == *name)

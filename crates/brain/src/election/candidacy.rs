@@ -103,7 +103,7 @@ impl Election {
     /// When this member may ask; `None` when it may not at all.
     fn candidacy_due(&self, now: Tick) -> Option<Tick> {
         let record = self.store.record()?;
-        let seated = self.members_of_record().contains(&self.id);
+        let seated = self.is_of_record(&self.id);
         let succession = self.succession.as_ref().is_some_and(|s| !s.is_stuck(now));
         if !record.initialised || record.paused || self.store.lacking || !seated || succession {
             return None;
@@ -129,7 +129,7 @@ impl Election {
     fn own_rank(&self, record: &Record) -> u32 {
         let me = self.standing();
         let better = self.peers.values().filter_map(|p| p.report.as_ref()).filter(|(report, _)| {
-            let seated = record.electorate.seat(&report.who.id).is_some();
+            let seated = record.electorate.seat_of_disk(&report.who.id).is_some();
             seated && report.ready && super::rank::compare(report, &me).is_lt()
         });
         better.count() as u32
@@ -137,13 +137,12 @@ impl Election {
 
     /// A member with fresher data is reachable and able: it leads (failover.md 2.8).
     fn somebody_better_is_well(&self, now: Tick) -> bool {
-        let members = self.members_of_record();
         let recent = self.settings.timing.heartbeat.scaled(4, 1);
         self.peers.values().filter_map(|p| p.report.as_ref()).any(|(report, at)| {
             now.since(*at) < recent
                 && report.ready
                 && !report.stopping
-                && members.contains(&report.who.id)
+                && self.is_of_record(&report.who.id)
                 && report.stamp.is_above(&self.memory.stamp)
         })
     }
@@ -309,21 +308,19 @@ impl Election {
         let (candidate, record) = (self.candidate.as_ref()?, self.store.record()?);
         let Some(lineage) = &record.lineage else { return Some(Shortfall::NobodyStands) };
         let e = &record.electorate;
-        let whole = self.settings.keeps(Cure::WholeIdentity);
+        // A held record asks for the very pods that may have acked; a released one for the disks.
+        let by_disk = record.is_released() || !self.settings.keeps(Cure::WholeIdentity);
+        let seat_of = |id| if by_disk { e.seat_of_disk(id) } else { e.seat(id) };
         let quorum: Vec<(&Seat, &Standing)> = candidate
             .granted
             .values()
-            .filter_map(|r| {
-                let seat = e.seat(&r.who.id);
-                let seat = if whole { seat } else { e.seat_named(&r.who.id.name) };
-                seat.map(|s| (s, r))
-            })
+            .filter_map(|r| seat_of(&r.who.id).map(|s| (s, r)))
             .collect();
         let need = quorum::promises(e.len(), e.copies, self.settings.failsafe);
         if quorum.len() < need || e.is_empty() {
             return Some(Shortfall::Promises(quorum.len(), need.max(1)));
         }
-        if e.seat(&self.id).is_none() {
+        if seat_of(&self.id).is_none() {
             return Some(Shortfall::Promises(0, need));
         }
         let standing_needed = self.settings.keeps(Cure::SomebodyStands);

@@ -89,10 +89,10 @@ impl Election {
             let Some(peer) = self.peers.get(&member.name) else { continue };
             let report = peer.report.as_ref().map(|(r, _)| r);
             let another = report.is_some_and(|r| r.who.id != *member);
-            let silent_at = peer.last_ack.unwrap_or(since).max(since) + patience;
+            let silent_at = peer.last_ack.unwrap_or(since).max(peer.seated) + patience;
             let goodbye_at = peer.goodbye.map(|at| at + Self::GOODBYE_GRACE);
-            let useless = report.is_some_and(|r| r.ready && !r.exact && !r.link_up && !r.stopping)
-                && now.since(since) > self.settings.timing.heartbeat.scaled(4, 1)
+            let useless = report.is_some_and(is_adrift)
+                && now.since(peer.seated) > self.settings.timing.heartbeat.scaled(4, 1)
                 && peer.last_ack.is_some();
             let due = goodbye_at.map_or(silent_at, |at| at.min(silent_at));
             if paused || another || now >= due || useless {
@@ -346,7 +346,11 @@ impl Election {
     pub(super) fn change_committed(&mut self, now: Tick) {
         let Some(leading) = &mut self.leading else { return };
         if leading.change.as_ref().is_some_and(|c| c.stage == Stage::Writing) {
-            leading.change = None;
+            if let Some(Change { kind: Kind::Grow(member), .. }) = leading.change.take() {
+                if let Some(peer) = self.peers.get_mut(&member.name) {
+                    peer.seated = now;
+                }
+            }
         }
         if leading.change.is_none() {
             leading.expelled.clear();
@@ -360,6 +364,11 @@ impl Election {
         }
         self.wake_by(now + Self::GOODBYE_GRACE);
     }
+}
+
+/// Inexact and unattached, and not on its way to either.
+fn is_adrift(report: &Standing) -> bool {
+    report.ready && !report.exact && !report.link_up && !report.syncing && !report.stopping
 }
 
 fn names(members: &[MemberName]) -> String {

@@ -71,6 +71,8 @@ pub(crate) struct EngineSide {
     pub(crate) want: Posture,
     observing: Option<Tick>,
     pub(crate) observe_at: Tick,
+    /// A look that was asked for before this is not fresh enough.
+    look_after: Tick,
     under_way: BTreeMap<RequestId, Purpose>,
     posture_retry: Tick,
     found_data: bool,
@@ -98,6 +100,7 @@ impl EngineSide {
             want: Posture::DeadEnd,
             observing: None,
             observe_at: now,
+            look_after: now,
             under_way: BTreeMap::new(),
             posture_retry: now,
             found_data: false,
@@ -205,6 +208,7 @@ impl Election {
     /// Looks at the engine as soon as possible.
     pub(super) fn observe_soon(&mut self, now: Tick) {
         self.engine.observe_at = self.engine.observe_at.min(now);
+        self.engine.look_after = now;
     }
 
     pub(super) fn on_started(&mut self, run: u64, found_data: bool, now: Tick) {
@@ -231,7 +235,9 @@ impl Election {
         }
         self.engine.observing = None;
         // While it loads or anything waits for it, look often; else every H.
-        let pause = if view.loading || self.is_busy() {
+        let pause = if asked < self.engine.look_after {
+            Span::ZERO
+        } else if view.loading || self.is_busy() {
             Span::from_millis(20)
         } else {
             self.settings.timing.heartbeat
@@ -239,6 +245,12 @@ impl Election {
         self.engine.observe_at = now + pause;
         if self.engine.assumed.as_ref().is_some_and(|(_, since)| asked >= *since) {
             self.engine.assumed = None;
+        }
+        let new_stream = view.is_primary
+            && self.engine.view.as_ref().is_none_or(|v| !v.is_primary || v.replid != view.replid);
+        if let (true, Some(leading)) = (new_stream, &mut self.leading) {
+            // The members wait to hear the stream's name before they attach.
+            leading.next_beat = now;
         }
         let was_up = self.engine.view.as_ref().is_some_and(|v| v.link_up);
         if view.link_up && !was_up {

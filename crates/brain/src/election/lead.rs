@@ -163,6 +163,7 @@ impl Election {
         self.blocked = None;
         for peer in self.peers.values_mut() {
             peer.last_ack = None;
+            peer.seated = now;
         }
         self.leading = Some(Box::new(Leading {
             epoch: record.epoch,

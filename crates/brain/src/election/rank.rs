@@ -48,6 +48,7 @@ mod tests {
             lost: false,
             ready: true,
             link_up: false,
+            syncing: false,
             link_run: 0,
             stopping: false,
             quarantined: false,

@@ -22,12 +22,17 @@ impl Election {
         if self.leading.is_some() || self.candidate.is_some() || self.stopping.is_some() {
             return;
         }
-        let Some(record) = self.store.record() else { return };
         if self.store.lacking {
             let text = "the record is missing or older than what this member knows";
             self.blocked = Some(format!("RecoveryBlocked: {text}"));
             return;
         }
+        let Some(record) = self.store.record() else {
+            if self.store.known {
+                self.blocked = Some("RecoveryBlocked: there is no record of this group".into());
+            }
+            return;
+        };
         if !self.engine.is_ready() || self.creation.is_some() {
             return;
         }
@@ -148,7 +153,7 @@ impl Election {
             return false;
         }
         let members = self.members_of_record();
-        let others = members.iter().filter(|m| **m != self.id);
+        let others = members.iter().filter(|m| m.name != self.id.name);
         let silent = others.filter(|m| !answered.contains(&m.name)).count();
         silent == 0 || self.patience_is_over(now)
     }
@@ -169,11 +174,11 @@ impl Election {
         let reports = self.recent_reports(now);
         let is_lost = |name: &MemberName| {
             answered.contains(name)
-                && reports.get(name).is_some_and(|r| r.lost || r.virgin || !members.contains(&r.who.id))
+                && reports.get(name).is_some_and(|r| r.lost || r.virgin || !self.is_of_record(&r.who.id))
         };
         let silent: Vec<String> = members
             .iter()
-            .filter(|m| **m != self.id)
+            .filter(|m| m.name != self.id.name)
             .filter(|m| !granted.contains_key(&m.name) && !is_lost(&m.name))
             .map(|m| m.name.to_string())
             .collect();
@@ -201,10 +206,10 @@ impl Election {
     fn recovery_quorum(&self, granted: &BTreeMap<MemberName, Standing>) -> bool {
         let Some(record) = self.store.record() else { return false };
         let e = &record.electorate;
-        let seated = granted.values().filter(|r| e.seat(&r.who.id).is_some()).count();
+        let seated = granted.values().filter(|r| e.seat_of_disk(&r.who.id).is_some()).count();
         let last = record.holder.as_ref().map(|h| &h.id);
         let last = last.or(record.released.as_ref().map(|r| &r.by));
-        let with_last = granted.values().any(|r| last == Some(&r.who.id));
+        let with_last = granted.values().any(|r| last.is_some_and(|id| id.same_disk(&r.who.id)));
         let need = super::quorum::promises(e.len(), e.copies, self.settings.failsafe);
         (with_last && (seated >= 1 || e.is_empty())) || (seated >= need && !e.is_empty())
     }

@@ -26,6 +26,7 @@ impl Election {
             lost: self.is_lost(),
             ready: self.engine.is_ready(),
             link_up: self.engine.view.as_ref().is_some_and(|v| v.link_up),
+            syncing: self.engine.view.as_ref().is_some_and(|v| v.sync_in_progress || v.loading),
             link_run: self.engine.link_run,
             stopping: self.stopping.is_some(),
             quarantined: self.is_quarantined(),

@@ -175,7 +175,7 @@ impl Election {
         match &record.holder {
             Some(holder) if *holder == me => self.holder_is_me(&record, now),
             Some(holder) if holder.id == self.id => self.holder_was_me(&record, now),
-            None if record.released.as_ref().is_some_and(|r| r.by == self.id) => {
+            None if record.released.as_ref().is_some_and(|r| r.by.same_disk(&self.id)) => {
                 self.holder_was_me(&record, now);
             }
             _ => self.holder_is_another(&record, now),

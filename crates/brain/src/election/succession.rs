@@ -240,7 +240,7 @@ impl Election {
     /// (protocol-traces L8).
     fn may_take_back(&self, record: &Record) -> bool {
         let (Some(released), None) = (&record.released, &record.holder) else { return false };
-        let mine = released.by == self.id && self.settings.keeps(Cure::TakeBackRelease);
+        let mine = released.by.same_disk(&self.id) && self.settings.keeps(Cure::TakeBackRelease);
         mine && self.own_candidacy().is_some_and(|me| {
             me.stamp.epoch == record.data_epoch() && me.stamp.offset >= released.offset
         })

@@ -112,7 +112,7 @@ impl Election {
         if self.leading.is_some() && !self.is_deposed_or_fenced() {
             return true;
         }
-        self.members_of_record().contains(&self.id)
+        self.is_of_record(&self.id)
     }
 
     fn is_deposed_or_fenced(&self) -> bool {
