@@ -8,7 +8,7 @@ use std::time::Duration;
 use brain::{Input, MemberName, Message};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use super::dial::IDLE;
 use super::frame::{self, Answer, Hello, Purpose, Session};
@@ -23,7 +23,8 @@ const CONNECTIONS: usize = 64;
 /// A peer that says nothing for so long has another connection by now, or none.
 const SILENCE: Duration = Duration::from_secs(5 * IDLE.as_secs());
 
-type Known = Arc<Mutex<BTreeMap<MemberName, AbortHandle>>>;
+/// The newest connection of each peer, and how it is ended.
+type Known = Arc<Mutex<BTreeMap<MemberName, Arc<Notify>>>>;
 
 /// Accepts for ever.
 pub(super) async fn run(
@@ -67,24 +68,22 @@ pub(super) async fn run(
             if let Some(retry) = awake.get(&peer) {
                 retry.notify_one();
             }
-            let served = tokio::spawn(serve(stream, session, peer.clone(), inbox));
-            let old = lock(&known).insert(peer.clone(), served.abort_handle());
-            if let Some(old) = old {
+            let replaced = Arc::new(Notify::new());
+            if let Some(old) = lock(&known).insert(peer.clone(), Arc::clone(&replaced)) {
                 // Its newest connection is the one that it uses.
-                old.abort();
+                old.notify_one();
             }
-            match served.await {
-                Ok(error) => {
-                    tracing::debug!(%peer, error = in_words(&error), "a peer has gone");
-                    Err(error)
-                }
-                Err(_) => Ok(()),
-            }
+            let error = tokio::select! {
+                error = serve(stream, session, peer.clone(), inbox) => error,
+                () = replaced.notified() => return Ok(()),
+            };
+            tracing::debug!(%peer, error = in_words(&error), "a peer has gone");
+            Err(error)
         });
     }
 }
 
-fn lock(known: &Known) -> std::sync::MutexGuard<'_, BTreeMap<MemberName, AbortHandle>> {
+fn lock(known: &Known) -> std::sync::MutexGuard<'_, BTreeMap<MemberName, Arc<Notify>>> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,5 +1,6 @@
 //! A place to run in memory: a record, a roster of free ports, a route; and members in it.
 
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of it")]
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

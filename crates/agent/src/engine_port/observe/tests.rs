@@ -1,1 +1,143 @@
-//! Tests.
+//! Real `INFO` texts as views, and what the disk has for certain.
+
+use super::*;
+use platform::{Listen, PeerAddress};
+
+struct Three;
+
+impl Roster for Three {
+    fn me(&self) -> Listen {
+        Listen {
+            name: "cart-0".into(),
+            peer: String::new(),
+            http: String::new(),
+            engine_host: "10.0.0.1".into(),
+            engine_port: 6379,
+        }
+    }
+
+    fn peer(&self, member: &MemberName) -> Option<PeerAddress> {
+        let n = member.ordinal() + 1;
+        Some(PeerAddress {
+            peer: String::new(),
+            // Reached by a relay, announced as itself.
+            engine_host: "127.0.0.1".into(),
+            engine_port: 7000 + n as u16,
+            announced: (format!("10.0.0.{n}"), 6379),
+        })
+    }
+
+    fn members(&self) -> Vec<MemberName> {
+        (0..3).map(|n| MemberName(format!("cart-{n}"))).collect()
+    }
+}
+
+fn replid(digit: char) -> String {
+    std::iter::repeat_n(digit, 40).collect()
+}
+
+fn primary(offset: u64, more: &str) -> Info {
+    let text = format!(
+        "# Persistence\r\nloading:0\r\naof_enabled:1\r\naof_rewrite_in_progress:0\r\n\
+         aof_last_write_status:ok\r\naof_last_bgrewrite_status:ok\r\n# Replication\r\n\
+         role:master\r\nmaster_replid:{}\r\nmaster_repl_offset:{offset}\r\n{more}",
+        replid('a')
+    );
+    Info::parse(&text).unwrap()
+}
+
+fn replica(host: &str, port: u16, link: &str) -> Info {
+    let text = format!(
+        "# Persistence\r\nloading:0\r\n# Replication\r\nrole:slave\r\nmaster_host:{host}\r\n\
+         master_port:{port}\r\nmaster_link_status:{link}\r\nmaster_sync_in_progress:0\r\n\
+         slave_repl_offset:77\r\nmaster_replid:{}\r\nmaster_repl_offset:77\r\n",
+        replid('a')
+    );
+    Info::parse(&text).unwrap()
+}
+
+#[test]
+fn a_dead_end_has_no_upstream_and_addresses_become_members() {
+    let context = Context::default();
+    let seen = |info: &Info, context: &Context| view(info, context, Offset(0), &Three);
+    let dead_end = seen(&replica("127.0.0.1", 1, "down"), &context);
+    assert_eq!((dead_end.upstream, dead_end.is_primary), (None, false));
+    assert_eq!(dead_end.offset, Some(Offset(77)));
+    let follows = seen(&replica("127.0.0.1", 7002, "up"), &context);
+    assert_eq!(follows.upstream, Some("cart-1".into()));
+    assert!(follows.link_up);
+    // What it was told wins over a roster that has moved on.
+    let told = ("cart-2".into(), "10.9.9.9".to_owned(), 6379);
+    let context = Context { followed: Some(told), min_replicas: 1 };
+    let moved = seen(&replica("10.9.9.9", 6379, "down"), &context);
+    assert_eq!((moved.upstream, moved.min_replicas), (Some("cart-2".into()), 1));
+    let stranger = seen(&replica("10.9.9.8", 6379, "up"), &context);
+    assert_eq!(stranger.upstream, None);
+}
+
+#[test]
+fn replicas_are_known_by_what_they_announce_and_each_counts_once() {
+    let lines = "connected_slaves:4\r\n\
+                 slave0:ip=10.0.0.2,port=6379,state=online,offset=40,lag=9\r\n\
+                 slave1:ip=10.0.0.3,port=6379,state=wait_bgsave,offset=0,lag=0\r\n\
+                 slave2:ip=10.0.0.2,port=6379,state=online,offset=50,lag=0\r\n\
+                 slave3:ip=10.0.0.9,port=6379,state=online,offset=60,lag=0\r\n";
+    let view = view(&primary(60, lines), &Context::default(), Offset(3), &Three);
+    assert!(view.is_primary && view.upstream.is_none());
+    let seen: Vec<_> =
+        view.replicas.iter().map(|r| (r.member.0.as_str(), r.online, r.offset.0)).collect();
+    assert_eq!(seen, [("cart-1", true, 50), ("cart-2", false, 0)]);
+    assert_eq!(view.durable, Offset(3));
+}
+
+#[test]
+fn everysec_is_certain_two_seconds_later_and_always_at_once() {
+    let at = |ms: u64| Tick(ms * 1_000_000);
+    let mut everysec = Durable::new(Persistence::AofEverysec, false);
+    assert_eq!(everysec.see(&primary(100, ""), at(0)), Offset(0));
+    assert_eq!(everysec.see(&primary(200, ""), at(1000)), Offset(0));
+    assert_eq!(everysec.see(&primary(300, ""), at(2000)), Offset(100));
+    assert_eq!(everysec.see(&primary(300, ""), at(3500)), Offset(200));
+    let mut always = Durable::new(Persistence::AofAlways, false);
+    assert_eq!(always.see(&primary(100, ""), at(0)), Offset(100));
+    let mut none = Durable::new(Persistence::None, false);
+    none.see(&primary(100, ""), at(0));
+    assert_eq!(none.see(&primary(100, ""), at(9000)), Offset(0));
+}
+
+#[test]
+fn a_full_sync_takes_everything_back_until_the_append_only_file_is_whole_again() {
+    let at = |ms: u64| Tick(ms * 1_000_000);
+    let mut durable = Durable::new(Persistence::AofEverysec, false);
+    durable.see(&primary(100, ""), at(0));
+    assert_eq!(durable.see(&primary(100, ""), at(2000)), Offset(100));
+    let syncing = Info::parse(
+        "# Persistence\r\nloading:0\r\n# Replication\r\nrole:slave\r\n\
+         master_sync_in_progress:1\r\n",
+    );
+    assert_eq!(durable.see(&syncing.unwrap(), at(2500)), Offset(0));
+    let rewriting = primary(500, "").persistence;
+    let mut info = primary(500, "");
+    info.persistence = engine::info::Persistence { aof_rewriting: Some(true), ..rewriting };
+    assert_eq!(durable.see(&info, at(3000)), Offset(0));
+    assert_eq!(durable.see(&info, at(6000)), Offset(0));
+    assert_eq!(durable.see(&primary(600, ""), at(6500)), Offset(0));
+    assert_eq!(durable.see(&primary(700, ""), at(8500)), Offset(600));
+}
+
+#[test]
+fn a_snapshot_holds_what_was_there_before_it_began() {
+    let info = |offset, saving: u8, last: u64| {
+        let text = format!(
+            "# Persistence\r\nloading:0\r\nrdb_bgsave_in_progress:{saving}\r\n\
+             rdb_last_save_time:{last}\r\n# Replication\r\nrole:master\r\nmaster_replid:{}\r\n\
+             master_repl_offset:{offset}\r\n",
+            replid('b')
+        );
+        Info::parse(&text).unwrap()
+    };
+    let mut durable = Durable::new(Persistence::Rdb, false);
+    assert_eq!(durable.see(&info(10, 0, 1), Tick(0)), Offset(0));
+    assert_eq!(durable.see(&info(20, 1, 1), Tick(1)), Offset(0));
+    assert_eq!(durable.see(&info(30, 0, 2), Tick(2)), Offset(10));
+}
