@@ -17,7 +17,7 @@ use crate::keeper::Keeper;
 
 const WITHIN: Duration = Duration::from_secs(20);
 const PLAN: LoadPlan =
-    LoadPlan { writers: 3, readers: 1, rate: 400, waiters: 1, wait_every: 4, patience_ms: 500 };
+    LoadPlan { writers: 3, readers: 1, rate: 400, wait_every: 4, patience_ms: 500 };
 
 #[tokio::test]
 async fn what_is_taken_away_is_missed_to_the_last_write() {
