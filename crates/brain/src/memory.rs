@@ -32,9 +32,6 @@ pub struct Memory {
     pub attached_in: Option<Epoch>,
     /// The electorate last seen, with its record's epoch.
     pub electorate: Option<(Epoch, Electorate)>,
-    /// The newest (epoch, electorate version) that this member was about to write as holder: on disk
-    /// before the compare-and-swap is sent, whether or not it came to stand.
-    pub intended: Option<(Epoch, u64)>,
     /// The largest T_p acknowledged.
     pub peer_max: Span,
     /// The beginnings of the last lines of data, newest first, at most [`Memory::HISTORY_MAX`].

@@ -113,10 +113,19 @@ impl Election {
 
     /// `strict` never shrinks below k by itself.
     fn keep_strict(&self, mut gone: Vec<MemberName>) -> Vec<MemberName> {
-        if let (Durability::Strict { copies }, Some(l)) = (self.settings.durability, &self.leading) {
-            let room = l.electorate.len().saturating_sub(copies as usize);
-            gone.truncate(room);
-        }
+        let (Durability::Strict { copies }, Some(l)) = (self.settings.durability, &self.leading)
+        else {
+            return gone;
+        };
+        // A seat whose disk was replaced is a copy no more: it goes first, and in any case.
+        let replaced = |name: &MemberName| {
+            let report = self.peers.get(name).and_then(|p| p.report.as_ref());
+            report.is_some_and(|(r, _)| l.electorate.seat_of_disk(&r.who.id).is_none())
+        };
+        gone.sort_by_key(|name| !replaced(name));
+        let certain = gone.iter().filter(|name| replaced(name)).count();
+        let room = l.electorate.len().saturating_sub(copies as usize);
+        gone.truncate(room.max(certain));
         gone
     }
 

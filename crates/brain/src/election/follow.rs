@@ -198,6 +198,7 @@ impl Election {
                 self.wake_by(deadline);
             }
         }
+        self.leave_the_dead(now);
         self.take_posture();
         if self.orphan_since.is_none() && !self.following_is_fresh(now) && self.leading.is_none() {
             self.orphan_since = Some(now);
@@ -207,6 +208,17 @@ impl Election {
             if stale > now {
                 self.wake_by(stale);
             }
+        }
+    }
+
+    /// A member without whole data does not wait for ever at a primary that has gone: at the dead
+    /// end it can say that it has nothing.
+    fn leave_the_dead(&mut self, now: Tick) {
+        let patience = self.settings.timing.peer.max(self.memory.peer_max).scaled(2, 1);
+        let gone = self.following.as_ref().is_some_and(|f| now.since(f.heard) >= patience);
+        if gone && !self.memory.stamp.complete && self.vote.is_none() {
+            self.following = None;
+            self.engine.want = Posture::DeadEnd;
         }
     }
 

@@ -373,29 +373,28 @@ impl Election {
     /// The giving compare-and-swap gave no success.
     pub(super) fn give_failed(&mut self, text: &str, now: Tick) {
         self.out.note(Reason::story("handover", format!("not given: {text}")));
-        if !self.settings.keeps(Cure::HigherEpochAfterGiving) {
-            if let Some(leading) = &mut self.leading {
-                leading.gave = false;
+        let mutant = !self.settings.keeps(Cure::HigherEpochAfterGiving);
+        if let Some(leading) = &mut self.leading {
+            leading.gave &= !mutant;
+            if !leading.gave {
+                return self.back_out(text, now);
             }
-            return self.back_out(text, now);
         }
         self.set_handover_stage(Stage::Undecided, now);
     }
 
     /// After the lease may have been given away only a higher epoch leads on (protocol-traces H2).
     fn lead_on_higher(&mut self, now: Tick) {
-        let pause = self.settings.timing.heartbeat;
-        let Some(leading) = &self.leading else { return };
+        let pause = self.settings.timing.renew;
+        let Some(leading) = &mut self.leading else { return };
         if leading.cas.is_some() {
             return;
         }
-        let due = leading.next_beat;
+        let due = leading.next_renew;
         if now < due {
             return self.wake_by(due);
         }
-        if let Some(leading) = &mut self.leading {
-            leading.next_beat = now + pause;
-        }
+        leading.next_renew = now + pause;
         let epoch = self.epoch_known().next();
         let mut record = self.holder_record();
         record.epoch = epoch;

@@ -69,7 +69,7 @@ pub(crate) struct Leading {
     beats: VecDeque<(u64, Tick)>,
     seq: u64,
     pub(crate) next_beat: Tick,
-    next_renew: Tick,
+    pub(crate) next_renew: Tick,
     pub(crate) cas: Option<HolderCas>,
     own: VecDeque<(String, Tick, CasKind)>,
     pub(crate) gave: bool,
@@ -408,7 +408,6 @@ impl Election {
             // A new epoch or electorate is on disk before it is sent (failover.md 2.1).
             if !matches!(kind, CasKind::Give) {
                 self.memory.led = self.memory.led.max(record.epoch);
-                self.memory.intended = Some((record.epoch, record.electorate.version));
             }
             self.persist("cas", now)
         };
@@ -472,6 +471,10 @@ impl Election {
                 self.read_now(now, "conflict");
             }
             StoreOutcome::Unavailable(error) => {
+                // Certainly not carried out: what was to be given away is this member's still.
+                if matches!(cas.kind, CasKind::Give) {
+                    leading.gave = false;
+                }
                 self.cas_failed(&cas.kind, &error, now);
             }
             StoreOutcome::Unanswered | StoreOutcome::Read(_) => {

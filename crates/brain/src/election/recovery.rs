@@ -37,11 +37,27 @@ impl Election {
             return;
         }
         let record = record.clone();
+        self.explain_silence(&record, now);
         if record.initialised {
             self.consider_new_beginning(&record, now);
         } else {
             self.consider_bootstrap(&record, now);
         }
+    }
+
+    /// A group without a primary says why, to whoever asks (failover.md 2.11: never silent).
+    fn explain_silence(&mut self, record: &Record, now: Tick) {
+        let patience = self.settings.timing.lease.scaled(2, 1);
+        if self.silence(now) < patience || self.blocked.is_some() || self.following_is_fresh(now) {
+            return;
+        }
+        let all: Vec<String> = self.members_of_record().iter().map(|m| m.name.to_string()).collect();
+        let why = if self.is_of_record(&self.id) {
+            "no takeover has succeeded yet".to_owned()
+        } else {
+            format!("only {} may lead by the record, and this member is not of them", all.join(", "))
+        };
+        self.blocked = Some(format!("RecoveryBlocked: epoch {} has no primary: {why}", record.epoch));
     }
 
     /// What every other member says, as far as it is recent.

@@ -354,7 +354,6 @@ impl Election {
         record.renewal = self.next_renewal();
         let after = if record.holder.as_ref().is_some_and(|h| h.id == self.id) {
             self.memory.led = record.epoch;
-            self.memory.intended = Some((record.epoch, record.electorate.version));
             self.persist("reclaim", now)
         } else {
             PersistId(0)

@@ -102,9 +102,8 @@ impl Election {
     fn version_known(&self, epoch: Epoch) -> u64 {
         let disk = self.memory.electorate.as_ref();
         let disk = disk.filter(|(e, _)| *e >= epoch).map_or(0, |(_, el)| el.version);
-        let intended = self.memory.intended.filter(|(e, _)| *e >= epoch).map_or(0, |(_, v)| v);
         let seen = self.store.record().filter(|r| r.epoch >= epoch);
-        disk.max(intended).max(seen.map_or(0, |r| r.electorate.version))
+        disk.max(seen.map_or(0, |r| r.electorate.version))
     }
 
     /// In E of the record, or its last holder: the latter counts only in a recovery election.
