@@ -29,8 +29,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A part that ran for this long is started again without a pause.
 const SETTLED: Duration = Duration::from_secs(5);
 
-/// How often a part that another keeper started is looked at: it is not our child. More seldom where
-/// looking means to run `ps`.
+/// How often a part that another keeper started is looked at: it is not our child. More seldom
+/// where looking means to run `ps`.
 const LOOK: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 100 } else { 500 });
 
 /// Makes the arguments of a part.
