@@ -56,7 +56,13 @@ impl Election {
         let Some(view) = self.engine.view.clone() else { return };
         let before = self.memory.stamp.clone();
         let was_virgin = self.memory.is_virgin();
-        if self.engine_found_data() {
+        // Files that give an empty dataset and no position after an unclean stop prove nothing: such
+        // a member must never lead over one that holds something.
+        let proves_nothing = view.keys == 0
+            && view.replid != before.replid
+            && !self.memory.clean
+            && !self.settings.fsync_always;
+        if self.engine_found_data() && !proves_nothing {
             let stamp = &mut self.memory.stamp;
             if view.replid.is_known() && view.replid == stamp.replid {
                 stamp.offset = view.offset.unwrap_or_default();

@@ -114,6 +114,12 @@ impl Election {
     fn on_read(&mut self, outcome: StoreOutcome, sent: Tick, now: Tick) {
         self.store.read_at = now + Self::READ_AGAIN;
         match outcome {
+            // A read that was on its way while a newer record was learned may show the one before.
+            StoreOutcome::Read(Some((_, ref record)))
+                if sent < self.store.changed_at && self.store.is_stale(record) =>
+            {
+                self.store.read_at = now;
+            }
             StoreOutcome::Read(found) => {
                 self.store.known = true;
                 self.store.read_sent = Some(sent);
