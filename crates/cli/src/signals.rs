@@ -2,24 +2,46 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for SIGINT or SIGTERM (or for SIGHUP: the terminal is gone).
-pub(crate) async fn end() {
-    let listen = |kind| signal(kind).ok();
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let [mut interrupt, mut terminate, mut hangup] = kinds.map(listen);
-    tokio::select! {
-        () = next(&mut interrupt) => {}
-        () = next(&mut terminate) => {}
-        () = next(&mut hangup) => {}
+/// Listens for SIGINT, SIGTERM and SIGHUP (the terminal is gone) from its making on: a signal that
+/// comes between two waits is not lost.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hangup: Option<Signal>,
+}
+
+impl Ends {
+    /// Begins to listen. A signal that cannot be listened for ends the process by itself.
+    pub(crate) fn listen() -> Self {
+        let listen = |kind| signal(kind).ok();
+        Self {
+            interrupt: listen(SignalKind::interrupt()),
+            terminate: listen(SignalKind::terminate()),
+            hangup: listen(SignalKind::hangup()),
+        }
+    }
+
+    /// Waits for the next of them.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            () = one(&mut self.interrupt) => {}
+            () = one(&mut self.terminate) => {}
+            () = one(&mut self.hangup) => {}
+        }
     }
 }
 
-/// A signal that cannot be listened for never comes: its own default ends the process.
-async fn next(signal: &mut Option<Signal>) {
+async fn one(signal: &mut Option<Signal>) {
     match signal {
         Some(signal) => {
             signal.recv().await;
         }
         None => std::future::pending().await,
     }
+}
+
+/// Waits for a signal from now on.
+pub(crate) async fn end() {
+    Ends::listen().next().await;
 }

@@ -65,7 +65,8 @@ pub(crate) fn of_options(name: &str, wanted: &Wanted) -> Result<ValidatedSpec, F
 
 /// The spec in a YAML text; `from` is for the messages.
 pub(crate) fn of_text(text: &str, from: &str) -> Result<ValidatedSpec, Failure> {
-    let resource: Resource = serde_saphyr::from_str(text).map_err(|error| unreadable(&error, from))?;
+    let resource: Resource =
+        serde_saphyr::from_str(text).map_err(|error| unreadable(&error, from))?;
     checked(resource, &format!("{from} makes no group"))
 }
 

@@ -49,11 +49,6 @@ impl Story {
     pub(crate) fn took_ms(&self) -> u64 {
         self.steps.last().map_or(0, |step| step.after_ms)
     }
-
-    /// The steps by this rule.
-    pub(crate) fn by_rule<'a>(&'a self, rule: &'a str) -> impl Iterator<Item = &'a Step> {
-        self.steps.iter().filter(move |step| step.rule == rule)
-    }
 }
 
 /// All that belongs to stories, each once, oldest first.
@@ -117,7 +112,14 @@ pub(crate) fn last(decisions: &[&Decision], epoch: Option<u64>) -> Option<Story>
 fn ends(rule: &str) -> bool {
     matches!(
         rule,
-        "promoted" | "route" | "followed" | "grow" | "diverged" | "regained" | "accepted" | "shrink"
+        "promoted"
+            | "route"
+            | "followed"
+            | "grow"
+            | "diverged"
+            | "regained"
+            | "accepted"
+            | "shrink"
     )
 }
 

@@ -10,7 +10,7 @@ use local::up::Started;
 use crate::commands::up::{Plan, start};
 use crate::failure::Failure;
 use crate::group::Group;
-use crate::signals;
+use crate::signals::Ends;
 use crate::spec::{self, Wanted};
 use crate::ui::Printer;
 
@@ -49,13 +49,7 @@ impl Throwaway {
             direct,
             timeout: READY_WITHIN,
         };
-        let started = tokio::select! {
-            started = start(&plan, printer) => started?,
-            () = signals::end() => {
-                return Err(Failure::new("interrupted before the group was ready")
-                    .hint("what was started is ended by: interrex down --all"));
-            }
-        };
+        let started = start(&plan, &mut Ends::listen(), printer).await?;
         Ok(Self { group: Group { home: started.home.clone() }, started })
     }
 

@@ -12,7 +12,6 @@ use local::process::Process;
 use local::relay::loopback;
 use local::store::fault::Faults;
 use tokio::task::JoinSet;
-use trial::status;
 use trial::target::{CutFrom, Doing, Hands, HandsError, Seat, StoreState, Target};
 
 use crate::failure::Failure;
@@ -75,8 +74,7 @@ impl LocalHands {
             CutFrom::Peers => From::Peers,
             CutFrom::Everyone => From::Everyone,
         };
-        let cut =
-            Cut { member: member.to_owned(), from, direction: Direction::Both, plane: None };
+        let cut = Cut { member: member.to_owned(), from, direction: Direction::Both, plane: None };
         hands::control(&self.group).map_err(words)?.cut(&cut).await?;
         Ok(())
     }
@@ -200,11 +198,4 @@ impl Hands for LocalHands {
             self.do_start(members).await.map_err(|error| HandsError::new("start members", error))
         })
     }
-}
-
-/// Waits until the group is healthy by its agents' and engines' own words.
-pub(crate) async fn until_healthy(target: &Target, within: Duration) -> Result<(), Failure> {
-    status::healthy(target, within).await.map(|_| ()).map_err(|error| {
-        Failure::new(format!("{} did not become healthy", target.group)).because(&error)
-    })
 }

@@ -26,9 +26,8 @@ pub(super) async fn run(args: AgentPart) -> Result<ExitCode, Failure> {
     let refused = |error: HomeError| Failure::of(&error).hint_if(error.hint());
     let me = home.member(&args.member).map_err(refused)?.name.clone();
     let _lock = home.lock_member(&me).map_err(refused)?;
-    keeper::announce(&home, &Part::Agent(me.clone())).map_err(|error| {
-        Failure::new(format!("cannot note the agent of {me}")).because(&error)
-    })?;
+    keeper::announce(&home, &Part::Agent(me.clone()))
+        .map_err(|error| Failure::new(format!("cannot note the agent of {me}")).because(&error))?;
     let spec = spec::of_text(&home.group().spec, "the group's own spec")?;
     let platform = LocalPlatform::of(&home, &me).map_err(refused)?;
     let config = config(&home, &me, &spec)?;

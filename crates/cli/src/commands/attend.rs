@@ -12,7 +12,7 @@ use super::why::clock;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::group::Group;
-use crate::signals;
+use crate::signals::Ends;
 use crate::ui::Printer;
 use crate::verdict::Verdict;
 
@@ -23,12 +23,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) async fn until_end(
     group: &Group,
     started: Started,
+    ends: &mut Ends,
     printer: &mut Printer,
 ) -> Outcome {
     let shown = if Printer::is_terminal() && !printer.style.plain {
-        super::watch::show(group, printer.style).await
+        super::watch::show(group, ends, printer.style).await
     } else {
-        tell(group, printer).await
+        tell(group, ends, printer).await
     };
     printer.say("Ending the group");
     let ended = down::down(&started.home, false).await;
@@ -41,17 +42,15 @@ pub(super) async fn until_end(
 }
 
 /// What happens, one line each.
-async fn tell(group: &Group, printer: &mut Printer) -> Result<(), Failure> {
+async fn tell(group: &Group, ends: &mut Ends, printer: &mut Printer) -> Result<(), Failure> {
     let mut said: BTreeSet<(u64, String, String)> = BTreeSet::new();
     let mut verdict: Option<Verdict> = None;
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let end = signals::end();
-    tokio::pin!(end);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = &mut end => return Ok(()),
+            () = ends.next() => return Ok(()),
         }
         let seen = group.look().await;
         let mut new: Vec<&Decision> = seen

@@ -12,8 +12,8 @@ use crate::signals;
 use crate::spec::Wanted;
 use crate::throwaway::Throwaway;
 use crate::trials;
-use crate::ui::progress::Progress;
 use crate::ui::Printer;
+use crate::ui::progress::Progress;
 
 pub(super) async fn run(args: Bench, printer: &mut Printer) -> Outcome {
     let wanted = Wanted { replicas: Some(args.replicas), ..Wanted::default() };

@@ -24,8 +24,7 @@ pub(super) async fn run(args: Chaos, printer: &mut Printer) -> Outcome {
     // Before anything is started: a word that names nothing is told at once.
     scenarios(&args, Duration::from_secs(5))?;
     let Some(group) = consented(&args.tags)? else {
-        let wanted =
-            Wanted { replicas: args.replicas, profile: args.profile, ..Wanted::default() };
+        let wanted = Wanted { replicas: args.replicas, profile: args.profile, ..Wanted::default() };
         let own = Throwaway::start(&wanted, args.engine.as_deref(), false, printer).await?;
         printer.say("   its budget of takeovers is lifted: this is a trial");
         let outcome = on_group(&args, &own.group, printer).await;
@@ -43,25 +42,24 @@ pub(super) async fn run(args: Chaos, printer: &mut Printer) -> Outcome {
 fn consented(tags: &[String]) -> Result<Option<Group>, Failure> {
     match tags {
         [] => Ok(None),
-        [tag] => Err(Failure::not_safe(format!(
-            "chaos kills, freezes, cuts and wipes members of {tag}"
-        ))
-        .hint(format!(
-            "to consent, give the tag twice: interrex chaos {tag} {tag}; without a tag a \
+        [tag] => {
+            Err(Failure::not_safe(format!("chaos kills, freezes, cuts and wipes members of {tag}"))
+                .hint(format!(
+                    "to consent, give the tag twice: interrex chaos {tag} {tag}; without a tag a \
              throw-away group is broken instead"
-        ))),
-        [one, other, ..] if one == other => Group::find(Some(one)).map(Some),
-        [one, other, ..] => {
-            Err(Failure::usage(format!("{one} and {other} are two groups"))
-                .hint(format!("to consent, give one tag twice: interrex chaos {one} {one}")))
+                )))
         }
+        [one, other, ..] if one == other => Group::find(Some(one)).map(Some),
+        [one, other, ..] => Err(Failure::usage(format!("{one} and {other} are two groups"))
+            .hint(format!("to consent, give one tag twice: interrex chaos {one} {one}"))),
     }
 }
 
 fn scenarios(args: &Chaos, wait: Duration) -> Result<Vec<Scenario>, Failure> {
     let counts = args.runs.map_or(Counts::Quick, Counts::Each);
     suites::select(suites::basic(counts, wait), &args.only).map_err(|error| {
-        Failure::usage(error.to_string()).hint("--only takes one of these names, and may be repeated")
+        Failure::usage(error.to_string())
+            .hint("--only takes one of these names, and may be repeated")
     })
 }
 
@@ -94,12 +92,12 @@ async fn on_group(args: &Chaos, group: &Group, printer: &mut Printer) -> Outcome
     } else {
         printer.document(args.output.output, &report)?;
     }
-    let path = args.report.clone().unwrap_or_else(|| {
-        json::free_name(&PathBuf::from("."), &jiff::Zoned::now())
-    });
-    json::write(&report, &path).map_err(|error| {
-        Failure::of(&error).hint("name another file with --report")
-    })?;
+    let path = args
+        .report
+        .clone()
+        .unwrap_or_else(|| json::free_name(&PathBuf::from("."), &jiff::Zoned::now()));
+    json::write(&report, &path)
+        .map_err(|error| Failure::of(&error).hint("name another file with --report"))?;
     printer.say(&format!("report: {}", path.display()));
     Ok(if report.passed() { Exit::Healthy } else { Exit::Degraded })
 }
@@ -130,7 +128,8 @@ async fn report(
 fn tell(progress: &Progress<'_>, printer: &mut Printer) {
     match progress {
         Progress::Begun(scenario) => {
-            let times = if scenario.runs == 1 { String::new() } else { format!(" x{}", scenario.runs) };
+            let times =
+                if scenario.runs == 1 { String::new() } else { format!(" x{}", scenario.runs) };
             printer.say(&format!("{}{times}", printer.style.heading(&scenario.title)));
         }
         Progress::Event(_, event) => printer.say(&format!("   {}", event_line(event, printer))),

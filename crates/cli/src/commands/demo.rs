@@ -55,8 +55,7 @@ struct DeedView {
 
 pub(super) async fn run(args: Demo, printer: &mut Printer) -> Outcome {
     printer.say("A group of three on this machine, and writers that never stop.");
-    let own =
-        Throwaway::start(&Wanted::default(), args.engine.as_deref(), false, printer).await?;
+    let own = Throwaway::start(&Wanted::default(), args.engine.as_deref(), false, printer).await?;
     let outcome = on_group(&args, &own.group, printer).await;
     own.end(printer).await?;
     outcome
@@ -178,7 +177,8 @@ fn tell(progress: &Progress<'_>, printer: &mut Printer) {
         }
         Progress::Over(row) => {
             let tally = &row.tally;
-            let mark = if row.error.is_none() && tally.lost() == 0 { style.done() } else { style.warn() };
+            let mark =
+                if row.error.is_none() && tally.lost() == 0 { style.done() } else { style.warn() };
             let line = format!(
                 "lost {} of {} acknowledged writes ({} of them known to be on a replica: lost {})",
                 tally.lost(),

@@ -7,8 +7,8 @@ use crate::args::Down;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::group::Group;
-use crate::ui::progress::Progress;
 use crate::ui::Printer;
+use crate::ui::progress::Progress;
 
 pub(super) async fn run(args: Down, printer: &mut Printer) -> Outcome {
     if !args.all {

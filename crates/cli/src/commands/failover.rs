@@ -44,8 +44,7 @@ pub(super) async fn run(args: Failover, printer: &mut Printer) -> Outcome {
     let primary = group.resolve(&from, &before)?;
     let wish = Wish { to: args.to.clone(), dry_run: args.dry_run };
     let progress = Progress::start("Handing over", printer.style);
-    let result =
-        handover::ask(&group, &primary, &wish, args.timeout).await;
+    let result = handover::ask(&group, &primary, &wish, args.timeout).await;
     drop(progress);
     let result = result.map_err(|error| refused(&group, &error))?;
     let after = if args.wait && !args.dry_run {

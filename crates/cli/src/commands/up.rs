@@ -1,11 +1,12 @@
 //! `interrex up`: starts a group or resumes one, says what it does, and shows how to connect.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use brain::spec::ValidatedSpec;
+use local::down;
 use local::engines::Wanted as Engine;
-use local::home::{Base, HomeError};
+use local::home::{Base, Home, HomeError};
 use local::up::{self, Options, Started, Step};
 
 use super::status::head;
@@ -14,7 +15,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::group::Group;
 use crate::parts::parts;
-use crate::signals;
+use crate::signals::Ends;
 use crate::spec::{self, Wanted};
 use crate::ui::progress::Progress;
 use crate::ui::style::Style;
@@ -25,27 +26,23 @@ use crate::view::StatusView;
 const UNNAMED: &str = "playground";
 
 pub(super) async fn run(args: Up, printer: &mut Printer) -> Outcome {
+    let mut ends = Ends::listen();
     let plan = Plan::of(&args)?;
-    let started = tokio::select! {
-        started = start(&plan, printer) => started?,
-        () = signals::end() => return Err(interrupted(&plan)),
-    };
+    let started = start(&plan, &mut ends, printer).await?;
     let group = Group { home: started.home.clone() };
-    let took = style::span(started.took);
     if started.ran {
         printer.say(&format!("{} runs already", group.tag()));
     } else {
-        printer.say(&format!("Ready in {took}"));
+        printer.say(&format!("Ready in {}", style::span(started.took)));
     }
     for line in connect_lines(&group, printer.style) {
         printer.line(&line)?;
     }
     if args.detach {
-        let down = format!(" End it     interrex down {}", group.tag());
-        printer.line(&down)?;
+        printer.line(&format!(" End it     interrex down {}", group.tag()))?;
         return Ok(Exit::Healthy);
     }
-    super::attend::until_end(&group, started, printer).await
+    super::attend::until_end(&group, started, &mut ends, printer).await
 }
 
 /// What is to be started, checked.
@@ -105,8 +102,12 @@ fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(failed)
 }
 
-/// Starts what is planned, step by step.
-pub(crate) async fn start(plan: &Plan, printer: &mut Printer) -> Result<Started, Failure> {
+/// Starts what is planned, step by step. Interrupted, it ends what it has begun.
+pub(crate) async fn start(
+    plan: &Plan,
+    ends: &mut Ends,
+    printer: &mut Printer,
+) -> Result<Started, Failure> {
     let path = std::env::var_os("PATH");
     if let Some(spec) = &plan.spec {
         // Before anything is made: whether this engine takes every directive of the spec.
@@ -117,6 +118,9 @@ pub(crate) async fn start(plan: &Plan, printer: &mut Printer) -> Result<Started,
         spec.accepts(found.engine).map_err(|errors| {
             spec::refused(&errors, &format!("{} cannot serve this spec", found.engine))
         })?;
+    }
+    if let Some(group) = plan.tag.as_deref().and_then(|tag| Group::find(Some(tag)).ok()) {
+        check_parts(&group)?;
     }
     let lease = plan.spec.as_ref().map(|spec| spec.timing().lease.as_millis());
     let options = Options {
@@ -132,17 +136,50 @@ pub(crate) async fn start(plan: &Plan, printer: &mut Printer) -> Result<Started,
         parts: parts()?,
         deadline: plan.timeout,
     };
-    let mut steps = Steps { printer, progress: None };
+    let mut steps = Steps { printer, progress: None, made: None };
     steps.begin("Looking for an engine");
-    let started = up::up(options, &mut |step| steps.take(&step)).await;
+    let started = {
+        let mut told = |step| steps.take(&step);
+        let starting = up::up(options, &mut told);
+        tokio::select! {
+            started = starting => Some(started),
+            () = ends.next() => None,
+        }
+    };
+    let made = steps.made.take();
     drop(steps);
-    started.map_err(|error| Failure::of(&error).hint_if(error.hint()))
+    match started {
+        Some(started) => started.map_err(|error| Failure::of(&error).hint_if(error.hint())),
+        None => Err(interrupted(made.as_deref()).await),
+    }
+}
+
+/// A group that was begun in vain is ended; one that was there before goes on.
+async fn interrupted(made: Option<&Path>) -> Failure {
+    let failure = Failure::new("interrupted before the group was ready");
+    let Some(home) = made.and_then(|root| Home::open(root).ok()) else { return failure };
+    match down::down(&home, false).await {
+        Ok(_) => failure.hint("what was started is ended again"),
+        Err(error) => failure.because(&error).hint("end it: interrex down --all"),
+    }
+}
+
+/// What a group's agents would stumble over is told before any of them is started.
+fn check_parts(group: &Group) -> Result<(), Failure> {
+    group.credentials()?;
+    for member in group.members() {
+        let identity = group.home.member_id(&member.name);
+        identity.map_err(|error| Failure::of(&error).hint_if(error.hint()))?;
+    }
+    Ok(())
 }
 
 /// Steps as lines; the one under way as a spinner.
 struct Steps<'a> {
     printer: &'a mut Printer,
     progress: Option<Progress>,
+    /// The directory of a group that was not there before.
+    made: Option<PathBuf>,
 }
 
 impl Steps<'_> {
@@ -166,14 +203,15 @@ impl Steps<'_> {
                 self.done("Resuming", &path.display().to_string());
                 self.begin("Starting the members");
             }
-            Step::Home(_, false) => self.begin("Starting the members"),
+            Step::Home(path, false) => {
+                self.made = Some(path.clone());
+                self.begin("Starting the members");
+            }
             Step::Members(members, ran) => {
                 let ports: Vec<String> = members.iter().map(|(_, p)| p.to_string()).collect();
                 let verb = if *ran { "Running" } else { "Starting" };
-                let detail = format!(
-                    "127.0.0.1:{}   each an engine under its agent",
-                    ports.join(" ")
-                );
+                let detail =
+                    format!("127.0.0.1:{}   each an engine under its agent", ports.join(" "));
                 self.done(&format!("{verb} {} members", members.len()), &detail);
                 self.begin("Electing the primary");
             }
@@ -188,14 +226,6 @@ impl Steps<'_> {
                 self.begin(&format!("Waiting for replicas: {ready}/{all} in sync"));
             }
         }
-    }
-}
-
-fn interrupted(plan: &Plan) -> Failure {
-    let failure = Failure::new("interrupted before the group was ready");
-    match &plan.tag {
-        Some(tag) => failure.hint(format!("what was started is ended by: interrex down {tag}")),
-        None => failure.hint("what was started is ended by: interrex down --all"),
     }
 }
 
@@ -218,7 +248,11 @@ pub(super) fn connect_lines(group: &Group, style: Style) -> Vec<String> {
     let way = |what: String, why: &str| format!("             {what:<widest$}   {why}");
     let mut out = vec![
         String::new(),
-        format!(" {}    export REDISCLI_AUTH=\"$(cat {})\"", style.heading("Connect"), password.display()),
+        format!(
+            " {}    export REDISCLI_AUTH=\"$(cat {})\"",
+            style.heading("Connect"),
+            password.display()
+        ),
         way(format!("{cli} -p {}", described.ports.write), "always the primary (write address)"),
         way(format!("{cli} -p {}", described.ports.read), "any fresh replica (read address)"),
         way(format!("{cli} -p {}", engines.join(" | ")), "one member"),

@@ -15,7 +15,7 @@ use crate::args::Watch;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::group::Group;
-use crate::signals;
+use crate::signals::Ends;
 use crate::ui::{Printer, style::Style};
 
 use keys::Asked;
@@ -33,19 +33,19 @@ pub(super) async fn run(args: Watch, printer: &mut Printer) -> Outcome {
         return Err(Failure::usage("a live view needs a terminal")
             .hint(format!("for a program: interrex status {} -o json", group.tag())));
     }
-    show(&group, printer.style).await?;
+    show(&group, &mut Ends::listen(), printer.style).await?;
     Ok(Exit::Healthy)
 }
 
 /// Shows the live view until `q`, Ctrl-C or the end of the terminal.
-pub(super) async fn show(group: &Group, style: Style) -> Result<(), Failure> {
+pub(super) async fn show(group: &Group, ends: &mut Ends, style: Style) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::new("cannot draw on this terminal")
             .because(&error)
             .hint(format!("without a live view: interrex status {}", group.tag()))
     };
     let mut terminal = ratatui::try_init().map_err(failed)?;
-    let shown = drive(group, &mut terminal, style).await;
+    let shown = drive(group, &mut terminal, ends, style).await;
     ratatui::restore();
     shown.map_err(failed)
 }
@@ -53,14 +53,13 @@ pub(super) async fn show(group: &Group, style: Style) -> Result<(), Failure> {
 async fn drive(
     group: &Group,
     terminal: &mut ratatui::DefaultTerminal,
+    ends: &mut Ends,
     style: Style,
 ) -> std::io::Result<()> {
     let mut model = Model::new(group.tag());
     let mut pressed = keyboard();
     let mut frames = interval(FRAME_EVERY);
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let end = signals::end();
-    tokio::pin!(end);
     loop {
         tokio::select! {
             _ = frames.tick() => {
@@ -72,7 +71,7 @@ async fn drive(
                 Some(asked) => keys::carry_out(asked, group, &mut model).await,
                 None => {}
             },
-            () = &mut end => break,
+            () = ends.next() => break,
         }
         terminal.draw(|frame| screen::draw(frame, &model, style))?;
     }

@@ -95,10 +95,4 @@ impl Printer {
         let line = format!(" {} {}", self.style.warn(), self.style.text(what));
         self.say(&line);
     }
-
-    /// Part of a line of talk that is going to be continued, at once on the screen.
-    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        self.out.flush()?;
-        Ok(())
-    }
 }

@@ -18,11 +18,6 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// A check that passed.
-    pub(crate) fn ok(self) -> String {
-        self.pick("√", "ok").green().to_string()
-    }
-
     /// Something to look at.
     pub(crate) fn warn(self) -> String {
         self.pick("‼", "!!").yellow().to_string()
@@ -193,7 +188,7 @@ mod tests {
     fn plain_text_is_ascii() {
         let style = Style { plain: true };
         assert_eq!(style.text("a → b · c ≥ 3 … ü"), "a -> b - c >= 3 ... ?");
-        assert!(style.ok().contains("ok"));
+        assert!(style.done().contains("ok"));
     }
 
     #[test]

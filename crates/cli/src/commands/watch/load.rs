@@ -13,8 +13,9 @@ use crate::trials;
 const GAP_FROM: Duration = Duration::from_millis(15);
 
 /// Few enough that a laptop stays quiet.
-const PLAN: LoadPlan =
-    LoadPlan { writers: 4, readers: 0, rate: 100, wait_every: 4, patience_ms: 500 };
+fn plan() -> LoadPlan {
+    LoadPlan { writers: 4, readers: 0, rate: 100, ..LoadPlan::default() }
+}
 
 /// The load of a live view.
 #[derive(Debug, Default)]
@@ -56,11 +57,11 @@ impl WatchLoad {
         if let Some(running) = self.running.take() {
             return finish(running, group).await;
         }
-        let target = trials::target(group)?;
+        let (target, plan) = (trials::target(group)?, plan());
         let clock = Clock::start();
         let run = format!("watch-{}-{}", std::process::id(), self.count);
         self.count += 1;
-        let load = Load::start(&target, &run, PLAN, clock);
+        let load = Load::start(&target, &run, plan, clock);
         self.running = Some(Running {
             load,
             clock,
@@ -69,7 +70,7 @@ impl WatchLoad {
             acked: 0,
             worst: Duration::ZERO,
         });
-        Ok(format!("load is on: {} writers, {} writes/s each", PLAN.writers, PLAN.rate))
+        Ok(format!("load is on: {} writers, {} writes/s each", plan.writers, plan.rate))
     }
 
     /// Looks at what the load did since the last look.
@@ -118,9 +119,9 @@ async fn finish(running: Running, group: &Group) -> Result<String, Failure> {
     let tally = tally.map_err(|error| {
         Failure::new("load is off; what is left of it cannot be counted").because(&error)
     })?;
-    trial::load::clear(&target.write, credentials, &run).await.map_err(|error| {
-        Failure::new("load is off; its keys cannot be removed").because(&error)
-    })?;
+    trial::load::clear(&target.write, credentials, &run)
+        .await
+        .map_err(|error| Failure::new("load is off; its keys cannot be removed").because(&error))?;
     Ok(format!(
         "load is off: lost {} of {} acknowledged, longest gap {} ms",
         tally.lost(),

@@ -1,0 +1,5 @@
+//! The binary against real engines: what it refuses, and a group's life.
+
+mod bad_input;
+mod life;
+mod run;
