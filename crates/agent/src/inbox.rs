@@ -10,8 +10,9 @@ use crate::AgentError;
 /// that it stands still, and then whoever brings more waits.
 pub(crate) const LENGTH: usize = 1024;
 
-/// One thing for the judgement.
+/// One thing for the judgement. Nearly all of them are inputs, so the largest is the usual one.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Inbound {
     /// News of the world.
     Input(Input),

@@ -199,7 +199,7 @@ pub async fn run<P: Platform>(
         "agent started"
     );
     let parts = Beginning { config: Arc::new(config), platform, keys, engine, file, memory, place };
-    Ok(parts.run(signals).await?)
+    parts.run(signals).await
 }
 
 /// The ports of one agent.

@@ -152,7 +152,7 @@ impl StateFile {
         let path = make_directory(data)?.join(FILE);
         match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => Self::read(path, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(&path),
             Err(source) => Err(StateError::Read { path, source }),
         }
     }
@@ -171,9 +171,9 @@ impl StateFile {
         }
     }
 
-    fn create(path: PathBuf) -> Result<(Self, Memory), StateError> {
+    fn create(path: &Path) -> Result<(Self, Memory), StateError> {
         let memory = Memory { state_id: random_hex::<16>(), ..Memory::default() };
-        let fail = |source| StateError::Create { path: path.clone(), source };
+        let fail = |source| StateError::Create { path: path.to_owned(), source };
         let aside = path.with_extension("new");
         let file = OpenOptions::new()
             .read(true)
@@ -186,10 +186,10 @@ impl StateFile {
         // Spaces, written and not skipped: so the blocks are ours from now on.
         file.write_all_at(&vec![b' '; 2 * SLOT_BYTES], 0).map_err(fail)?;
         let identity = identity(&file.metadata().map_err(fail)?);
-        let mut state = Self { path: path.clone(), file, identity, sequence: 0 };
+        let mut state = Self { path: path.to_owned(), file, identity, sequence: 0 };
         state.put(&memory)?;
-        fs::rename(&aside, &path).map_err(fail)?;
-        sync_directory(&path).map_err(fail)?;
+        fs::rename(&aside, path).map_err(fail)?;
+        sync_directory(path).map_err(fail)?;
         Ok((state, memory))
     }
 

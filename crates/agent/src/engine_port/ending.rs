@@ -67,9 +67,9 @@ impl<P: Platform> EnginePort<P> {
     pub(super) async fn set_aside(&mut self) -> Result<(), String> {
         let data = self.parts.config.data.clone();
         let kept = tokio::task::spawn_blocking(move || damage::link_aside(&data)).await;
-        match kept.map_err(|error| error.to_string())?.map_err(|error| in_words(&error))? {
-            Some(to) => tracing::warn!(kept = %to.display(), "kept a copy of the data files"),
-            None => tracing::info!("no data files to keep a copy of"),
+        let kept = kept.map_err(|error| error.to_string())?;
+        if let Some(to) = kept.map_err(|error| in_words(&error))? {
+            tracing::warn!(kept = %to.display(), "kept a copy of the data files");
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ pub(crate) struct Durable {
     /// The stream that the rest is about.
     replid: Replid,
     positions: VecDeque<(Tick, Offset)>,
-    durable: Offset,
+    certain: Offset,
     /// What the append-only file misses until its first rewrite has ended.
     aof_behind: bool,
     last_save: Option<u64>,
@@ -119,7 +119,7 @@ impl Durable {
             persistence,
             replid: Replid::default(),
             positions: VecDeque::new(),
-            durable: Offset(0),
+            certain: Offset(0),
             aof_behind,
             last_save: None,
             before_save: Offset(0),
@@ -132,10 +132,10 @@ impl Durable {
             // A full sync replaces the files: nothing on the disk is certain until it has ended.
             if info.replication.sync_in_progress == Some(true) {
                 self.positions.clear();
-                self.durable = Offset(0);
+                self.certain = Offset(0);
                 self.aof_behind = self.persistence.has_aof();
             }
-            return self.durable;
+            return self.certain;
         };
         self.follow_stream(&position.replid, info.replication.replid2.as_ref(), position.offset);
         self.positions.push_back((asked, position.offset));
@@ -147,7 +147,7 @@ impl Durable {
             Persistence::Rdb => self.by_snapshot(info, position.offset),
             Persistence::AofEverysec | Persistence::AofAlways => self.by_aof(info, asked),
         }
-        self.durable
+        self.certain
     }
 
     /// Another stream that is not the old one's continuation: its offsets say nothing of the old.
@@ -157,10 +157,10 @@ impl Durable {
         let back = self.positions.back().is_some_and(|(_, last)| offset < *last);
         if first && self.aof_behind {
             // Loaded from the snapshot of a clean stop: that much is on the disk.
-            self.durable = offset;
+            self.certain = offset;
         } else if !first && (!continues || back) {
             self.positions.clear();
-            self.durable = Offset(0);
+            self.certain = Offset(0);
         }
         self.replid = replid.clone();
     }
@@ -186,7 +186,7 @@ impl Durable {
             if asked.since(at) < lag {
                 break;
             }
-            self.durable = self.durable.max(offset);
+            self.certain = self.certain.max(offset);
             self.positions.pop_front();
         }
     }
@@ -195,7 +195,7 @@ impl Durable {
     fn by_snapshot(&mut self, info: &Info, offset: Offset) {
         let save = info.persistence.rdb_last_save_s;
         if self.last_save.is_some() && save != self.last_save {
-            self.durable = self.durable.max(self.before_save);
+            self.certain = self.certain.max(self.before_save);
         }
         self.last_save = save;
         if info.persistence.rdb_saving != Some(true) {

@@ -74,13 +74,17 @@ impl<P: Platform> EnginePort<P> {
         }
     }
 
-    /// A dataset that is being replaced, was never loaded or never had a place in a stream is not
-    /// written over what the disk has.
+    /// A dataset that is being replaced or was never loaded is not written over what the disk has;
+    /// nor is an empty one without a place in a stream: that is what a failed sync leaves
+    /// (engine.md 1.4).
     async fn is_worth_saving(&mut self) -> bool {
         let answer = self.link.call(&["INFO"], Duration::from_secs(2)).await;
         let text = answer.ok().and_then(client::Value::into_text);
         let info = text.and_then(|text| Info::parse(&text).ok());
-        info.is_some_and(|info| info.position().is_some())
+        info.is_some_and(|info| {
+            let replaced = info.is_loading() || info.replication.sync_in_progress == Some(true);
+            !replaced && (info.position().is_some() || info.keys.is_some_and(|keys| keys > 0))
+        })
     }
 
     fn mark_clean_stop(&self) {

@@ -129,7 +129,7 @@ impl Roster for TestPlace {
 
 impl RouteStore for TestPlace {
     async fn publish(&self, route: &Route, _: Duration) -> Result<Published, StoreError> {
-        let mut stands = self.store.route.lock().unwrap();
+        let mut stands = self.store.route.lock().expect("the place of a test");
         if stands.as_ref().is_some_and(|old| old.epoch > route.epoch) {
             return Ok(Published::Superseded);
         }
@@ -140,7 +140,9 @@ impl RouteStore for TestPlace {
 
 /// A group whose members run as tasks of this process.
 pub struct Group {
-    pub directory: tempfile::TempDir,
+    home: PathBuf,
+    /// Removed with the group; `None` when somebody else owns it.
+    _directory: Option<tempfile::TempDir>,
     pub store: Arc<Store>,
     pub ports: BTreeMap<MemberName, Ports>,
     pub persistence: Persistence,
@@ -149,16 +151,24 @@ pub struct Group {
 
 impl Group {
     pub fn new(members: usize, persistence: Persistence) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("peer-key"), "0123456789abcdef0123456789abcdef\n")
-            .unwrap();
-        std::fs::write(directory.path().join("password"), "clients-password\n").unwrap();
+        let directory = tempfile::tempdir().expect("the place of a test");
+        let mut group = Self::in_directory(directory.path(), members, persistence);
+        group._directory = Some(directory);
+        group
+    }
+
+    pub fn in_directory(home: &Path, members: usize, persistence: Persistence) -> Self {
+        let write = |name, text| std::fs::write(home.join(name), text).expect("a file of a test");
+        write("peer-key", "0123456789abcdef0123456789abcdef\n");
+        write("password", "clients-password\n");
         let names: Vec<MemberName> =
             (0..members).map(|n| MemberName(format!("cart-{n}"))).collect();
-        let listeners: Vec<TcpListener> =
-            (0..3 * members).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let mut free = listeners.iter().map(|l| l.local_addr().unwrap().port());
-        let mut port = || free.next().unwrap();
+        let listeners: Vec<TcpListener> = (0..3 * members)
+            .map(|_| TcpListener::bind("127.0.0.1:0").expect("the place of a test"))
+            .collect();
+        let mut free =
+            listeners.iter().map(|l| l.local_addr().expect("the place of a test").port());
+        let mut port = || free.next().expect("the place of a test");
         let ports = names
             .iter()
             .map(|n| (n.clone(), Ports { peer: port(), http: port(), engine: port() }))
@@ -168,15 +178,22 @@ impl Group {
             record: watch::channel((1, Some(record))).0,
             route: Mutex::new(None),
         });
-        Self { directory, store, ports, persistence, agents: BTreeMap::new() }
+        Self {
+            home: home.to_owned(),
+            _directory: None,
+            store,
+            ports,
+            persistence,
+            agents: BTreeMap::new(),
+        }
     }
 
     pub fn data(&self, member: &MemberName) -> PathBuf {
-        self.directory.path().join(&member.0).join("data")
+        self.home.join(&member.0).join("data")
     }
 
     pub fn config(&self, member: &MemberName) -> Config {
-        let home = self.directory.path();
+        let home = &self.home;
         Config {
             group: "group-id-1".into(),
             tag: "cart".into(),
@@ -226,7 +243,7 @@ impl Group {
     }
 
     pub fn record(&self) -> Record {
-        self.store.record.borrow().1.clone().unwrap()
+        self.store.record.borrow().1.clone().expect("the place of a test")
     }
 
     pub async fn status(&self, member: &MemberName) -> Option<MemberReport> {
@@ -273,7 +290,7 @@ impl Group {
             Ok(reply.trim_end().to_owned())
         })
         .await
-        .unwrap()
+        .expect("the place of a test")
     }
 }
 

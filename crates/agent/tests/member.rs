@@ -1,0 +1,200 @@
+//! One member with a real engine: how it starts, what it does about a bad or foreign disk, and that
+//! its engine never outlives it.
+#![cfg(target_os = "linux")]
+
+#[path = "support/place.rs"]
+mod place;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use brain::MemberName;
+use engine::config::Persistence;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use place::{Group, PATIENCE};
+
+/// Looks again until `probe` answers; names what it waited for.
+async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn first() -> MemberName {
+    "cart-0".into()
+}
+
+async fn role(group: &Group) -> Option<String> {
+    let reply = group.client(&first(), "ROLE").await.ok()?;
+    (reply == "*5" || reply == "*3").then_some(reply)
+}
+
+#[tokio::test]
+async fn an_engine_starts_as_a_dead_end_and_refuses_writes() {
+    let mut group = Group::new(3, Persistence::AofEverysec);
+    group.start(&first());
+    // ROLE of a replica has five parts, that of a primary three.
+    assert_eq!(until("the engine", || role(&group)).await, "*5");
+    let reply = group.client(&first(), "SET a b").await.expect("a reply");
+    assert!(reply.starts_with("-READONLY"), "{reply}");
+    let reply = group.client(&first(), "REPLICAOF NO ONE").await.expect("a reply");
+    assert!(reply.starts_with("-NOPERM"), "{reply}");
+    let report = until("a report", || async { group.status(&first()).await }).await;
+    assert_eq!((report.role.as_str(), report.group.as_str()), ("dead-end", "cart"));
+    assert!(report.engine.starts_with("redis "), "{}", report.engine);
+    let (code, body) =
+        place::http(group.ports[&first()].http, "GET", "/ready", "", "").await.expect("an answer");
+    assert_eq!(code, 503, "{body}");
+    let metrics = place::http(group.ports[&first()].http, "GET", "/metrics", "", "").await;
+    assert!(metrics.expect("an answer").1.contains("\nredis_up 1.0\n"));
+    let refused = place::http(group.ports[&first()].http, "POST", "/v1/promote", "", "").await;
+    assert_eq!(refused.expect("an answer").0, 401);
+}
+
+#[tokio::test]
+async fn an_emptied_directory_ends_the_agent_so_that_it_starts_as_a_newcomer() {
+    let mut group = Group::new(1, Persistence::AofEverysec);
+    group.start(&first());
+    let before = group.healthy().await;
+    assert_eq!(before, first());
+    let report = group.status(&first()).await.expect("a report");
+    std::fs::remove_dir_all(group.data(&first())).expect("the data directory");
+    std::fs::create_dir(group.data(&first())).expect("an empty one");
+    let agent = group.agents.remove(&first()).expect("it was started");
+    let left = tokio::time::timeout(PATIENCE, agent).await.expect("it leaves").expect("no panic");
+    let expected = std::process::ExitCode::from(agent::EXIT_START_ANEW);
+    assert_eq!(format!("{:?}", left.expect("no error")), format!("{expected:?}"));
+    let engine = Pid::from_raw(report.engine_pid as i32);
+    until("its engine to be gone", || async { kill(engine, None).err() }).await;
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_kept_aside_and_the_engine_starts_empty() {
+    let mut group = Group::new(3, Persistence::Rdb);
+    let data = group.data(&first());
+    std::fs::create_dir_all(&data).expect("a data directory");
+    std::fs::write(data.join("dump.rdb"), b"REDIS0010\xfa\x05wrong and cut").expect("a bad file");
+    group.start(&first());
+    assert_eq!(until("the engine", || role(&group)).await, "*5");
+    let kept = until("the bad file aside", || async {
+        let entries = std::fs::read_dir(data.join("interrex")).ok()?;
+        let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path().join("dump.rdb")));
+        paths.find(|path| path.is_file())
+    })
+    .await;
+    assert!(std::fs::read(kept).expect("the bad file").starts_with(b"REDIS0010"));
+    until("a report of the new engine", || async {
+        group.status(&first()).await.filter(|report| report.engine_pid != 0)
+    })
+    .await;
+}
+
+/// Not a test of its own: what the next ones start as another process, to kill it.
+#[test]
+fn a_process_with_one_agent() {
+    let Ok(home) = std::env::var("INTERREX_TEST_HOME") else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let mut group = Group::in_directory(Path::new(&home), 1, Persistence::AofEverysec);
+        // The record is new with each process: on an old disk that is no beginning of a group.
+        let is_new = !group.data(&first()).exists();
+        group.start(&first());
+        if is_new {
+            group.healthy().await;
+            let reply = group.client(&first(), "SET kept 1").await;
+            assert_eq!(reply.expect("a reply"), "+OK");
+        }
+        let report = until("an engine", || async {
+            group.status(&first()).await.filter(|report| report.engine_pid != 0)
+        })
+        .await;
+        let ready = Path::new(&home).join("ready");
+        let aside = ready.with_extension("new");
+        let ports = &group.ports[&first()];
+        std::fs::write(&aside, format!("{} {}", report.engine_pid, ports.http)).expect("written");
+        std::fs::rename(&aside, &ready).expect("in place");
+        let agent = group.agents.remove(&first()).expect("it was started");
+        agent.await.expect("no panic").expect("no error");
+    });
+}
+
+async fn spawn_agent(home: &Path) -> (std::process::Child, Pid) {
+    let _ = std::fs::remove_file(home.join("ready"));
+    let child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["a_process_with_one_agent", "--exact"])
+        .env("INTERREX_TEST_HOME", home)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("this program runs again");
+    let engine = until("the agent's engine", || async {
+        let text = std::fs::read_to_string(home.join("ready")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    })
+    .await;
+    (child, Pid::from_raw(engine))
+}
+
+#[tokio::test]
+async fn a_killed_agent_takes_its_engine_with_it_and_the_next_one_leads_again() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (mut agent, engine) = spawn_agent(home.path()).await;
+    kill(engine, None).expect("the engine runs");
+    agent.kill().expect("our child");
+    agent.wait().expect("our child");
+    until("its engine to be gone", || async { kill(engine, None).err() }).await;
+    let (mut agent, engine) = spawn_agent(home.path()).await;
+    kill(engine, None).expect("the new engine runs");
+    agent.kill().expect("our child");
+    agent.wait().expect("our child");
+    until("the new engine to be gone", || async { kill(engine, None).err() }).await;
+}
+
+#[tokio::test]
+async fn a_terminated_agent_stops_its_engine_cleanly() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (mut agent, engine) = spawn_agent(home.path()).await;
+    kill(Pid::from_raw(agent.id() as i32), Signal::SIGTERM).expect("our child");
+    let status = until("the agent to leave", || {
+        let status = agent.try_wait().expect("our child");
+        async move { status }
+    })
+    .await;
+    assert!(status.success(), "{status}");
+    assert!(kill(engine, None).is_err(), "the engine is gone before its agent");
+    let data = home.path().join("cart-0/data");
+    assert!(data.join("interrex/clean-stop").exists(), "it was a clean stop");
+    assert!(data.join("dump.rdb").exists(), "the snapshot keeps the place in the stream");
+}
+
+#[tokio::test]
+async fn an_engine_that_an_earlier_agent_left_is_ended_first() {
+    let mut group = Group::new(1, Persistence::None);
+    let state = group.data(&first()).join("interrex");
+    std::fs::create_dir_all(&state).expect("the state directory");
+    let port = group.ports[&first()].engine.to_string();
+    let mut left = Command::new(place::program())
+        .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server");
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", left.id())).expect("it runs");
+    let began = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19));
+    let record = format!("{{\"pid\":{},\"began\":\"{}\"}}", left.id(), began.expect("field 22"));
+    std::fs::write(state.join("engine.pid"), record).expect("the record");
+    group.start(&first());
+    let status = until("the old engine to be ended", || {
+        let status = left.try_wait().expect("our child");
+        async move { status }
+    })
+    .await;
+    assert!(!status.success(), "{status}");
+    assert_eq!(group.healthy().await, first());
+}
