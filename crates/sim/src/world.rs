@@ -151,7 +151,7 @@ enum What {
     StoreArrive(u64),
     StoreAnswer(u64),
     StoreTimeout(u64),
-    Watch { m: usize, life: u64 },
+    Watch { m: usize, life: u64, shown: Box<Option<(Version, Record)>> },
     Relist { m: usize, life: u64 },
     Persisted { m: usize, life: u64 },
     Order { m: usize, life: u64, token: u64, request: RequestId, command: EngineCommand },
@@ -242,6 +242,7 @@ pub struct World {
     chaos_until: u64,
     last_ack: u64,
     told: Vec<BTreeMap<String, String>>,
+    watched: Vec<u64>,
 }
 
 impl World {
@@ -286,6 +287,7 @@ impl World {
             chaos_until: plan.chaos,
             last_ack: 0,
             told: vec![BTreeMap::new(); plan.members],
+            watched: vec![0; plan.members],
             plan,
         };
         world.open();
@@ -377,7 +379,7 @@ impl World {
             What::StoreArrive(call) => self.store_arrives(call),
             What::StoreAnswer(call) => self.store_answers(call),
             What::StoreTimeout(call) => self.store_times_out(call),
-            What::Watch { m, life } => self.watch(m, life),
+            What::Watch { m, life, shown } => self.watch(m, life, *shown),
             What::Relist { m, life } => self.relist(m, life),
             What::Persisted { m, life } => self.persisted(m, life),
             What::Order { m, life, token, request, command } => {

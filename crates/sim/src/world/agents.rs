@@ -159,7 +159,7 @@ impl World {
     }
 
     /// Arranges a start of the member's agent; an earlier arrangement is forgotten.
-    pub(super) fn member_back(&mut self, m: usize, after: u64) {
+    pub(crate) fn member_back(&mut self, m: usize, after: u64) {
         self.members[m].life += 1;
         self.members[m].back_at = Some(self.now + after);
         let life = self.members[m].life;
@@ -291,7 +291,7 @@ impl World {
         self.peer_on_its_way(from, to, message);
     }
 
-    pub(super) fn peer_on_its_way(&mut self, from: usize, to: usize, message: Message) {
+    pub(crate) fn peer_on_its_way(&mut self, from: usize, to: usize, message: Message) {
         let at = if self.network.weather.reorder {
             self.now + self.rng.latency(self.network.weather.delay)
         } else {

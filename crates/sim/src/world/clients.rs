@@ -29,6 +29,21 @@ impl World {
         });
     }
 
+    /// A script's client writes to this member; the write.
+    pub(crate) fn script_write(&mut self, c: usize, m: usize) -> crate::history::Write {
+        self.writes += 1;
+        let write = self.writes;
+        self.note(Happening::Invoked { write });
+        let Some(process) = self.members[m].server.as_ref().map(|s| s.process) else {
+            return write;
+        };
+        self.clients[c].conn = Some((m, process));
+        self.clients[c].pending = Some(Pending { op: write, write, waiting: false });
+        let command = ClientCommand { client: c, op: write, what: Ask::Write(write) };
+        self.client_sends(c, (m, process), command);
+        write
+    }
+
     /// Whom a client turns to: where it is sent, or (some, sometimes) anybody.
     fn connect(&mut self, _c: usize) -> Option<(usize, u64)> {
         let anybody = self.rng.below(self.members.len() as u64) as usize;

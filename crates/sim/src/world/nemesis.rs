@@ -95,7 +95,8 @@ impl World {
         }
     }
 
-    pub(super) fn undo(&mut self, fault: Fault) {
+    /// Takes a fault away: what [`World::make`] arranges for its end.
+    pub fn undo(&mut self, fault: Fault) {
         self.trace.line(self.now, "fault", || format!("over: {fault:?}"));
         match fault {
             Fault::Freeze { member, what, .. } => self.thaw(member, what),
@@ -216,7 +217,8 @@ impl World {
     /// One primary that acknowledges, and everybody else linked to it, directly or not.
     pub fn is_whole(&self) -> bool {
         let [primary] = self.primaries()[..] else { return false };
-        let fresh = self.clients.is_empty() || self.now - self.last_ack < 2 * SECOND;
+        let quiet = self.clients.iter().all(|c| c.retired);
+        let fresh = quiet || self.now - self.last_ack < 2 * SECOND;
         fresh && (0..self.members.len()).all(|m| m == primary || self.is_linked(m))
     }
 

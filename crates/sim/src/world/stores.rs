@@ -16,8 +16,13 @@ impl World {
     ) {
         let life = self.members[m].life;
         let mut fate = self.fate(m);
-        self.hooks.call(m, replace.as_ref().map(|(_, r)| r.as_ref()), &mut fate);
+        let held = self.hooks.call(m, replace.as_ref().map(|(_, r)| r.as_ref()), &mut fate);
         let id = self.id();
+        if held {
+            self.say(m, || "script: holds this call".to_owned());
+            fate.arrives = None;
+            self.hooks.held_calls.push(id);
+        }
         let call = Call { member: m, life, request, replace, answers: fate.answers, outcome: None };
         self.calls.insert(id, call);
         if let Some(agent) = self.members[m].agent.as_mut() {
@@ -33,7 +38,8 @@ impl World {
         if let Some(delay) = fate.arrives {
             self.after(delay, What::StoreArrive(id));
         }
-        let timeout = self.plan.timing.store_timeout().0;
+        let usual = self.plan.timing.store_timeout().0;
+        let timeout = self.hooks.store_timeout.unwrap_or(usual);
         self.after(timeout, What::StoreTimeout(id));
     }
 
@@ -44,6 +50,13 @@ impl World {
             fate.refused = self.rng.per_mille(500);
         }
         fate
+    }
+
+    /// Calls that a script held back reach the store now.
+    pub(crate) fn release_calls(&mut self) {
+        for id in std::mem::take(&mut self.hooks.held_calls) {
+            self.after(MS / 10, What::StoreArrive(id));
+        }
     }
 
     pub(super) fn store_arrives(&mut self, id: u64) {
@@ -116,16 +129,19 @@ impl World {
                 continue;
             }
             let typical = self.plan.temper.watch + self.hooks.watch_delay(m);
-            let delay = self.rng.latency(typical);
+            // A watch lags, but shows the versions in their order.
+            let at = (self.now + self.rng.latency(typical)).max(self.watched[m] + 1);
+            self.watched[m] = at;
             let life = self.members[m].life;
-            self.after(delay, What::Watch { m, life });
+            let shown = Box::new(self.store.read());
+            self.at(at, What::Watch { m, life, shown });
         }
     }
 
-    pub(super) fn watch(&mut self, m: usize, life: u64) {
+    pub(super) fn watch(&mut self, m: usize, life: u64, shown: Option<(Version, Record)>) {
         let path = self.network.both(Plane::Store, m, OUTSIDE) && !self.store.down;
         if self.members[m].life == life && path {
-            self.deliver(m, Input::Watched(self.store.read()));
+            self.deliver(m, Input::Watched(shown));
         }
     }
 
@@ -136,8 +152,8 @@ impl World {
         }
         let pause = self.rng.range(SECOND, 3 * SECOND) + self.hooks.watch_delay(m);
         self.after(pause, What::Relist { m, life });
-        if self.hooks.watch_delay(m) == 0 {
-            self.watch(m, life);
+        if self.hooks.watch_delay(m) == 0 && self.watched[m] <= self.now {
+            self.watch(m, life, self.store.read());
         }
     }
 }

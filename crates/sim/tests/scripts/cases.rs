@@ -1,0 +1,357 @@
+//! The case table of failover.md 2.12, row by row (those that need no Kubernetes).
+
+use brain::{Cure, Durability, Span, Wish};
+use sim::faults::{Fault, Frozen, Stuck, isolation};
+use sim::network::{OUTSIDE, Plane};
+use sim::script::{Ending, FOR_EVER, Stage};
+use sim::server::{Disk, Persistence};
+
+use crate::common::{begun, plan};
+
+/// Somebody other than `m` leads and acknowledges.
+fn another_leads(stage: &mut Stage, m: usize, within_ms: u64) -> Option<usize> {
+    let n = stage.world.members.len();
+    stage.until("another leads", within_ms, |w| (0..n).any(|o| o != m && w.leads(o)));
+    let leader = (0..n).find(|o| *o != m && stage.world.leads(*o));
+    if let Some(leader) = leader {
+        let well = stage.writes(leader);
+        stage.must("the new primary acknowledges", well);
+    }
+    leader
+}
+
+pub fn engine_crash(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    let (write, copies) = s.put(0);
+    s.must("the write has a copy", copies.is_some_and(|c| c >= 1));
+    s.kill_engine(0, 11);
+    if let Some(leader) = another_leads(&mut s, 0, 500) {
+        let holds = s.world.holds(leader, write);
+        s.must("the successor holds it", holds);
+    }
+    s.until("the old one follows", 10_000, |w| w.is_up(0));
+    s.end()
+}
+
+pub fn fast_empty_restart(without: Option<Cure>) -> Ending {
+    let mut p = plan(3, without);
+    p.tuning.persistence = Persistence::None;
+    let mut s = Stage::begun(p);
+    let (write, _) = s.put(0);
+    s.kill_engine(0, 9);
+    s.world.members[0].disk = Disk::default();
+    another_leads(&mut s, 0, 500);
+    s.pass(5_000);
+    let held = (0..3).filter(|m| s.world.holds(*m, write)).count();
+    s.must("everybody holds the write again", held == 3);
+    s.end()
+}
+
+/// The container dies, agent and engine, and comes back: it does not wait for W.
+pub fn container_death(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 1_000_000_000 });
+    s.until("somebody leads again", 2_500, |w| !w.primaries().is_empty() && w.epoch() > 1);
+    s.end()
+}
+
+pub fn hang(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.fault(Fault::Hang { member: 0, why: Stuck::Idle, lasts: FOR_EVER });
+    another_leads(&mut s, 0, 8_000);
+    s.end()
+}
+
+pub fn engine_stopped(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.freeze(0, Frozen::Engine);
+    another_leads(&mut s, 0, 4_000);
+    s.end()
+}
+
+pub fn agent_stopped(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.freeze(0, Frozen::Agent);
+    another_leads(&mut s, 0, 9_000);
+    let old = s.writes(0);
+    s.must("the gate has ended the old engine", !old);
+    s.thaw(0, Frozen::Agent);
+    s.end()
+}
+
+/// The whole container freezes past its deadline with queued writes, and thaws (E3b, E15).
+pub fn freeze_and_thaw(without: Option<Cure>, gate: bool) -> (Ending, usize) {
+    let mut p = plan(3, without);
+    p.gate = gate;
+    let mut s = Stage::begun(p);
+    s.put(0);
+    s.freeze(0, Frozen::Both);
+    let queued: Vec<_> = (2..42).map(|c| s.begin_write(c, 0)).collect();
+    another_leads(&mut s, 0, 9_000);
+    s.pass(1_000);
+    s.thaw(0, Frozen::Both);
+    s.pass(500);
+    let late = queued.iter().filter(|w| s.acked(**w)).count();
+    (s.end(), late)
+}
+
+pub fn node_lost(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    let (write, _) = s.put(0);
+    s.down(0);
+    if let Some(leader) = another_leads(&mut s, 0, 7_500) {
+        let holds = s.world.holds(leader, write);
+        s.must("the new primary holds the write", holds);
+    }
+    s.end()
+}
+
+/// Node lost, and a second later another: E had no time to shrink, so nobody may lead.
+pub fn two_nodes_lost_at_once(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.down(0);
+    s.down(1);
+    s.pass(15_000);
+    let led = s.world.leads(2);
+    s.must("the last one alone does not lead", !led);
+    s.end()
+}
+
+/// One after the other, seconds apart: E has shrunk, the last one leads.
+pub fn two_nodes_lost_in_turn(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.down(1);
+    s.until("E has shrunk", 6_000, |w| w.seats() == [2]);
+    s.down(0);
+    s.until("the last one leads", 9_000, |w| w.leads(2));
+    s.end()
+}
+
+pub fn isolated_primary(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    s.until("the old one has stopped", 4_800, |w| !w.leads(0));
+    another_leads(&mut s, 0, 4_000);
+    s.end()
+}
+
+pub fn store_down(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.fault(Fault::StoreDown { read_only: false, lasts: FOR_EVER });
+    for _ in 0..30 {
+        s.pass(2_000);
+        let well = s.writes(0);
+        s.must("the primary acknowledges without the store", well);
+    }
+    s.end()
+}
+
+pub fn store_down_and_primary_dead(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.fault(Fault::StoreDown { read_only: false, lasts: FOR_EVER });
+    s.pass(2_000);
+    s.down(0);
+    s.pass(15_000);
+    let nobody = s.world.primaries().is_empty();
+    s.must("nobody leads without the store", nobody);
+    s.world.undo(Fault::StoreDown { read_only: false, lasts: 0 });
+    another_leads(&mut s, 0, 3_500);
+    s.end()
+}
+
+/// The record is deleted under a primary with authority: it writes it again.
+pub fn record_deleted(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.fault(Fault::DeleteRecord);
+    s.until("the record is there again", 35_000, |w| w.epoch() > 1);
+    let well = s.writes(0);
+    s.must("the primary goes on", well && s.world.leads(0));
+    s.end()
+}
+
+/// The primary sees the store but no replica: E shrinks to nobody, and it goes on.
+pub fn no_replica(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.down(1);
+    s.down(2);
+    s.until("E is empty", 10_000, |w| w.seats().is_empty());
+    let well = s.writes(0);
+    s.must("the primary goes on alone", well);
+    s.end()
+}
+
+/// `strict` never shrinks below k: writes stop.
+pub fn no_replica_strict(without: Option<Cure>) -> Ending {
+    let mut p = plan(3, without);
+    p.durability = Durability::Strict { copies: 1 };
+    let mut s = Stage::begun(p);
+    s.down(1);
+    s.down(2);
+    s.pass(10_000);
+    let refused = !s.writes(0);
+    s.must("strict refuses writes without a copy", refused);
+    let seats = s.world.seats().len();
+    s.must("and keeps k seats", seats >= 1);
+    s.end()
+}
+
+/// A→B works, B→A does not; the same with C and the store.
+pub fn one_way(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    for other in [1, 2] {
+        s.cut(Plane::Peer, other, 0);
+    }
+    s.no_store(0);
+    another_leads(&mut s, 0, 12_000);
+    s.end()
+}
+
+/// B alone is cut off and comes back: nobody is disturbed.
+pub fn replica_isolated(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.fault(Fault::Cut { paths: isolation(3, 1), lasts: 20_000_000_000 });
+    for _ in 0..30 {
+        s.pass(1_000);
+        let well = s.writes(0);
+        s.must("the primary is not disturbed", well);
+    }
+    s.must("no epoch was spent", s.world.epoch() == 1);
+    s.end()
+}
+
+pub fn two_members(without: Option<Cure>) -> Ending {
+    let mut s = begun(2, without);
+    let (write, _) = s.put(0);
+    s.down(0);
+    s.until("B leads alone", 8_000, |w| w.leads(1));
+    let holds = s.world.holds(1, write);
+    s.must("B holds the write", holds);
+    s.end()
+}
+
+/// Two members, no store: B's crash is bridged by its quick return.
+pub fn two_members_without_store(without: Option<Cure>) -> Ending {
+    let mut s = begun(2, without);
+    s.no_store(0);
+    s.no_store(1);
+    s.pass(3_000);
+    s.fault(Fault::KillAgent { member: 1, orphan: false, back: 1_000_000_000 });
+    for _ in 0..10 {
+        s.pass(1_000);
+        let well = s.writes(0);
+        s.must("the primary goes on", well);
+    }
+    s.end()
+}
+
+/// The only other replica is in a full sync when the primary dies: it never leads.
+pub fn replica_in_full_sync(without: Option<Cure>) -> Ending {
+    let mut p = plan(2, without);
+    p.tuning.transfer = (3_000_000_000, 0);
+    p.tuning.flush_first = true;
+    let mut s = Stage::begun(p);
+    s.put(0);
+    s.fault(Fault::Wipe { member: 1, back: 1_000_000 });
+    s.until("a sync is under way", 15_000, |w| {
+        w.members[1].server.as_ref().is_some_and(|e| e.upstream_conn().is_some())
+    });
+    s.pass(500);
+    s.down(0);
+    s.pass(20_000);
+    let led = s.world.leads(1);
+    s.must("half a copy never leads", !led);
+    s.end()
+}
+
+/// SIGTERM on the primary: it hands over first.
+pub fn sigterm(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.ask(0, Wish::Stop { within: Span::from_millis(30_000) });
+    another_leads(&mut s, 0, 1_000);
+    s.until("it has left", 20_000, |w| w.members[0].server.is_none());
+    s.end()
+}
+
+pub fn handover(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    let (write, _) = s.put(0);
+    let to = Some(s.world.name(2));
+    s.ask(0, Wish::Handover { to, dry_run: false });
+    s.until("C leads", 1_000, |w| w.leads(2));
+    let well = s.writes(2);
+    s.must("C acknowledges and holds all", well && s.world.holds(2, write));
+    s.until("A follows", 3_000, |w| w.is_up(0));
+    s.end()
+}
+
+/// A full disk on the primary: a roomier member takes over, the data stay.
+pub fn no_room(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.fault(Fault::LoseRoom { member: 0, lasts: FOR_EVER });
+    s.pass(10_000);
+    let somebody = s.world.primaries().len() == 1;
+    s.must("there is one primary", somebody);
+    s.end()
+}
+
+/// Everything stops without a goodbye and comes back in reverse order, the fullest last.
+pub fn all_stop(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.down(2);
+    s.pass(1_000);
+    let (write, copies) = s.put(0);
+    s.must("the write has a copy", copies.is_some_and(|c| c >= 1));
+    s.down(0);
+    s.down(1);
+    s.up(2);
+    s.pass(10_000);
+    let led = s.world.leads(2);
+    s.must("the oldest copy waits", !led);
+    s.up(1);
+    s.up(0);
+    s.until("somebody leads", 40_000, |w| !w.primaries().is_empty());
+    let leader = s.world.primaries().first().copied().unwrap_or(2);
+    let holds = s.world.holds(leader, write);
+    s.must("the fullest leads", holds);
+    s.end()
+}
+
+/// A wiped member never leads over one that has something.
+pub fn wiped_never_leads(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    let (write, _) = s.put(0);
+    s.fault(Fault::Wipe { member: 1, back: 100_000_000 });
+    s.down(0);
+    s.pass(30_000);
+    let led = s.world.leads(1);
+    s.must("the wiped one does not lead", !led);
+    let mut ending = s;
+    ending.until("somebody with the data leads", 60_000, |w| {
+        w.primaries().first().is_some_and(|p| w.holds(*p, write)) || w.primaries().is_empty()
+    });
+    ending.end()
+}
+
+/// The route follows the primary.
+pub fn routed(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.until("routed to A", 2_000, |w| {
+        w.route.as_ref().is_some_and(|r| w.index(&r.primary) == Some(0))
+    });
+    s.kill_engine(0, 11);
+    s.until("routed to another", 2_000, |w| {
+        w.route.as_ref().is_some_and(|r| w.index(&r.primary) != Some(0))
+    });
+    s.cut(Plane::Client, OUTSIDE, 0);
+    s.end()
+}
