@@ -16,20 +16,17 @@ impl Decisions {
     /// Notes one decision. Stories and details with text are kept, pure routine is only logged.
     pub(crate) fn note(&mut self, member: &str, epoch: u64, what: &str, why: &Reason) {
         let rule = why.rule;
-        if why.story {
-            tracing::info!(target: "decision", member, epoch, rule, what, "{why}");
-        } else {
-            tracing::debug!(target: "decision", member, epoch, rule, what, "{why}");
-            if why.text.is_empty() {
-                return;
-            }
-        }
         let same = self
             .0
             .back()
             .is_some_and(|last| last.rule == rule && last.text == why.text && last.epoch == epoch);
-        if same {
-            // Several effects of one decision carry one reason.
+        if why.story && !same {
+            tracing::info!(target: "decision", member, epoch, rule, what, "{why}");
+        } else {
+            tracing::debug!(target: "decision", member, epoch, rule, what, "{why}");
+        }
+        // Several effects of one decision carry one reason.
+        if same || (!why.story && why.text.is_empty()) {
             return;
         }
         self.add(Decision {

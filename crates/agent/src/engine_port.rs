@@ -261,6 +261,9 @@ impl<P: Platform> EnginePort<P> {
         let durable = self.durable.see(&info, asked);
         let view = observe::view(&info, &self.context, durable, self.parts.platform.roster());
         let loaded = !view.loading;
+        if view.is_primary {
+            self.context.led = view.offset.map(|offset| (view.replid.clone(), offset));
+        }
         lock(&self.handle.facts).info = Some(Arc::new(info));
         self.news(EngineNews::Seen { run: self.run, asked, view }).await;
         if loaded {

@@ -22,6 +22,10 @@ pub(crate) type Followed = (MemberName, String, u16);
 pub(crate) struct Context {
     /// Whom it was told to follow.
     pub(crate) followed: Option<Followed>,
+    /// Where it stood as a primary, until it is told to follow somebody. A primary that never had
+    /// a replica counts from 0, and what it says as a dead end looks like no position at all; but
+    /// nothing has touched its data since.
+    pub(crate) led: Option<(Replid, Offset)>,
     /// What `min-replicas-to-write` was set to.
     pub(crate) min_replicas: u32,
 }
@@ -34,8 +38,8 @@ pub(crate) fn view(
     roster: &impl Roster,
 ) -> EngineView {
     let replication = &info.replication;
-    let position = info.position();
     let is_primary = replication.role == Some(Role::Primary);
+    let offset = info.position().map(|position| position.offset).or_else(|| kept(info, context));
     EngineView {
         loading: info.is_loading(),
         is_primary,
@@ -44,7 +48,7 @@ pub(crate) fn view(
         sync_in_progress: replication.sync_in_progress == Some(true),
         replid: replication.replid.clone().unwrap_or_default(),
         replid2: replication.replid2.clone().unwrap_or_default(),
-        offset: position.map(|position| position.offset),
+        offset,
         durable,
         replicas: replicas(info, roster),
         keys: info.keys.unwrap_or(0),
@@ -52,6 +56,13 @@ pub(crate) fn view(
             || info.persistence.rdb_ok == Some(false),
         min_replicas: context.min_replicas,
     }
+}
+
+/// The position of a primary that was demoted and has followed nobody since.
+fn kept(info: &Info, context: &Context) -> Option<Offset> {
+    let (replid, offset) = context.led.as_ref()?;
+    let whole = !info.is_loading() && info.replication.sync_in_progress != Some(true);
+    (whole && info.replication.replid.as_ref() == Some(replid)).then_some(*offset)
 }
 
 fn upstream(info: &Info, context: &Context, roster: &impl Roster) -> Option<MemberName> {

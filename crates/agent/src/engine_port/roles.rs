@@ -53,6 +53,7 @@ impl<P: Platform> EnginePort<P> {
             self.link.command(&["CONFIG", "SET", name, value], DEADLINE).await?;
         }
         let port = at.engine_port.to_string();
+        self.context.led = None;
         self.link.command(&["REPLICAOF", &at.engine_host, &port], DEADLINE).await?;
         self.context.followed = Some((member.clone(), at.engine_host, at.engine_port));
         Ok(())

@@ -68,7 +68,7 @@ fn a_dead_end_has_no_upstream_and_addresses_become_members() {
     assert!(follows.link_up);
     // What it was told wins over a roster that has moved on.
     let told = ("cart-2".into(), "10.9.9.9".to_owned(), 6379);
-    let context = Context { followed: Some(told), min_replicas: 1 };
+    let context = Context { followed: Some(told), led: None, min_replicas: 1 };
     let moved = seen(&replica("10.9.9.9", 6379, "down"), &context);
     assert_eq!((moved.upstream, moved.min_replicas), (Some("cart-2".into()), 1));
     let stranger = seen(&replica("10.9.9.8", 6379, "up"), &context);
@@ -140,4 +140,21 @@ fn a_snapshot_holds_what_was_there_before_it_began() {
     assert_eq!(durable.see(&info(10, 0, 1), Tick(0)), Offset(0));
     assert_eq!(durable.see(&info(20, 1, 1), Tick(1)), Offset(0));
     assert_eq!(durable.see(&info(30, 0, 2), Tick(2)), Offset(10));
+}
+
+#[test]
+fn a_demoted_primary_without_replicas_keeps_its_position_until_it_follows() {
+    let text = format!(
+        "# Persistence\r\nloading:0\r\n# Replication\r\nrole:slave\r\nmaster_host:127.0.0.1\r\n\
+         master_port:1\r\nmaster_link_status:down\r\nmaster_sync_in_progress:0\r\n\
+         slave_repl_offset:0\r\nmaster_replid:{}\r\nmaster_repl_offset:0\r\n",
+        replid('a')
+    );
+    let info = Info::parse(&text).unwrap();
+    let seen = |context: &Context| view(&info, context, Offset(0), &Three).offset;
+    assert_eq!(seen(&Context::default()), None);
+    let led =
+        |digit| Context { led: Some((Replid(replid(digit)), Offset(0))), ..Context::default() };
+    assert_eq!(seen(&led('a')), Some(Offset(0)));
+    assert_eq!(seen(&led('b')), None);
 }
