@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use brain::report::MemberReport;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -27,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How long agents may take: each lets its engine save its data first.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long an agent may take that does not answer when it is asked: it was stopped, or is stuck.
+const SILENT_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why a group is not, or not wholly, down.
 #[derive(Debug, thiserror::Error)]
@@ -110,22 +114,25 @@ pub async fn down(home: &Home, wipe: bool) -> Result<Down, DownError> {
 pub(crate) async fn stop(home: &Home) -> Result<Vec<(Part, Ended)>, DownError> {
     let mut ended = Vec::new();
     ended.extend(end(home, &Part::Keeper, SHORT).await?);
-    let engines = engines(home).await;
+    let members = look(home).await;
     let mut agents = JoinSet::new();
-    for member in &home.group().members {
-        let (home, part) = (home.clone(), Part::Agent(member.name.clone()));
-        let name = member.name.clone();
-        agents.spawn(async move { end_agent(&home, &part, &name).await });
+    for Member { name, answers, .. } in &members {
+        let (home, part) = (home.clone(), Part::Agent(name.clone()));
+        let name = name.clone();
+        let patience = if *answers { PATIENCE } else { SILENT_PATIENCE };
+        agents.spawn(async move { end_agent(&home, &part, &name, patience).await });
     }
     let agents = agents.join_all().await;
     for agent in agents {
         ended.extend(agent?);
     }
     let tag = || home.group().tag.clone();
-    for (member, engine) in engines {
+    for Member { name, engine, .. } in members {
         // Where the kernel does not end the engine with its agent, this does.
-        if !engine.is_gone_within(ENGINE_AFTER).await {
-            let part = Part::Agent(member);
+        if let Some(engine) = engine
+            && !engine.is_gone_within(ENGINE_AFTER).await
+        {
+            let part = Part::Agent(name);
             engine.end(SHORT).await.map_err(|source| DownError::Part {
                 tag: tag(),
                 part,
@@ -163,11 +170,12 @@ async fn end_agent(
     home: &Home,
     part: &Part,
     name: &str,
+    patience: Duration,
 ) -> Result<Option<(Part, Ended)>, DownError> {
-    let limit = Instant::now() + PATIENCE + SHORT;
+    let limit = Instant::now() + patience + SHORT;
     let mut ended = None;
     loop {
-        ended = end(home, part, PATIENCE).await?.or(ended);
+        ended = end(home, part, patience).await?.or(ended);
         match home.lock_member(name) {
             Err(source @ HomeError::Busy { .. }) if Instant::now() >= limit => {
                 return Err(DownError::Home { tag: home.group().tag.clone(), source });
@@ -178,23 +186,23 @@ async fn end_agent(
     }
 }
 
-/// The engines as their agents tell them, each known by pid and start.
-async fn engines(home: &Home) -> Vec<(String, Process)> {
-    let running = |name: &str| {
-        let part = Part::Agent(name.to_owned());
-        Process::read(&home.pid_file(&part)).ok().flatten().is_some_and(|agent| agent.is_running())
-    };
-    if !home.group().members.iter().any(|member| running(&member.name)) {
-        return Vec::new();
-    }
+/// A member as it is before its end.
+struct Member {
+    name: String,
+    /// Whether its agent answers: one that does knows what it still has to do.
+    answers: bool,
+    /// Its engine, by pid and start, as the agent tells it.
+    engine: Option<Process>,
+}
+
+async fn look(home: &Home) -> Vec<Member> {
     let reports = observe::reports(home, ASK).await;
-    reports
-        .into_iter()
-        .filter_map(|(name, report)| {
-            let pid = i32::try_from(report.ok()?.engine_pid).ok().filter(|pid| *pid > 1)?;
-            Some((name, Process::of(pid)?))
-        })
-        .collect()
+    let member = |(name, report): (String, Result<MemberReport, _>)| {
+        let pid = report.as_ref().ok().and_then(|report| i32::try_from(report.engine_pid).ok());
+        let engine = pid.filter(|pid| *pid > 1).and_then(Process::of);
+        Member { name, answers: report.is_ok(), engine }
+    };
+    reports.into_iter().map(member).collect()
 }
 
 /// Says which engine is still there, if its agent could not tell before it ended.
