@@ -142,7 +142,7 @@ impl RouteStore for TestPlace {
 pub struct Group {
     home: PathBuf,
     /// Removed with the group; `None` when somebody else owns it.
-    _directory: Option<tempfile::TempDir>,
+    directory: Option<tempfile::TempDir>,
     pub store: Arc<Store>,
     pub ports: BTreeMap<MemberName, Ports>,
     pub persistence: Persistence,
@@ -153,7 +153,7 @@ impl Group {
     pub fn new(members: usize, persistence: Persistence) -> Self {
         let directory = tempfile::tempdir().expect("the place of a test");
         let mut group = Self::in_directory(directory.path(), members, persistence);
-        group._directory = Some(directory);
+        group.directory = Some(directory);
         group
     }
 
@@ -180,7 +180,7 @@ impl Group {
         });
         Self {
             home: home.to_owned(),
-            _directory: None,
+            directory: None,
             store,
             ports,
             persistence,
