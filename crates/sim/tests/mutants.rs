@@ -7,13 +7,17 @@ use sim::{Plan, World, check};
 
 /// The first seed in which this mutant breaks a promise of safety (or of an end, when `live`).
 fn first_red(cure: Cure, seeds: u64, live: bool) -> Option<(u64, check::Violation)> {
-    (0..seeds).find_map(|seed| {
+    let check = if live { check::all } else { check::safety };
+    let broken = |seed, without| {
         let mut plan = Plan::swarm(seed);
-        plan.without = Some(cure);
+        plan.without = without;
         let mut world = World::new(plan, Keep::Hash);
         world.run();
-        let check = if live { check::all } else { check::safety };
-        check(&world.history).into_iter().next().map(|v| (seed, v))
+        check(&world.history).into_iter().next()
+    };
+    (0..seeds).find_map(|seed| {
+        let found = broken(seed, Some(cure))?;
+        broken(seed, None).is_none().then_some((seed, found))
     })
 }
 

@@ -93,7 +93,9 @@ pub fn freeze_and_thaw(without: Option<Cure>, gate: bool) -> (Ending, usize) {
     let queued: Vec<_> = (2..42).map(|c| s.begin_write(c, 0)).collect();
     another_leads(&mut s, 0, 9_000);
     s.pass(1_000);
-    s.thaw(0, Frozen::Both);
+    // Thawed together, the engine's loop is the quicker one (E13).
+    s.thaw(0, Frozen::Engine);
+    s.thaw(0, Frozen::Agent);
     s.pass(500);
     let late = queued.iter().filter(|w| s.acked(**w)).count();
     (s.end(), late)
