@@ -25,7 +25,7 @@ zlib1g libatomic1 libjemalloc2 libgcrypt20 libgpg-error0'
 
 for tool in apt-get dpkg flock; do
     command -v "$tool" >/dev/null ||
-        die "this machine has no $tool" "the script needs Debian; elsewhere name engines by --engine"
+        die "this machine has no $tool" "the script needs Debian; elsewhere name engines: --engine"
 done
 
 # The Debian mirror as apt itself understands its configuration (old and new style lists).

@@ -3,7 +3,7 @@
 use tidy::{Findings, text};
 
 /// Names in the lock file that end the build here, and why.
-const BANNED: [(&str, &str); 10] = [
+const BANNED: [(&str, &str); 9] = [
     ("aws-lc-rs", "needs cmake and a C compiler: rustls runs on ring"),
     ("aws-lc-sys", "needs cmake and a C compiler: rustls runs on ring"),
     ("openssl", "needs a library of the machine: one static binary"),
@@ -13,7 +13,6 @@ const BANNED: [(&str, &str); 10] = [
     ("chrono", "jiff is the one calendar"),
     ("kube-leader-election", "acquires by patch without a version: two leaders are possible"),
     ("mockall", "no scripted mocks: a fake world or a real engine"),
-    ("lazy_static", "std has LazyLock"),
 ];
 
 #[test]
