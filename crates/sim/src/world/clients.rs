@@ -77,7 +77,9 @@ impl World {
     pub(super) fn witness(&mut self, m: usize, op: u64, reply: Reply) {
         match reply {
             Reply::Written { term } => {
-                let frozen = self.late.contains(&op);
+                // Nobody can fence an engine whose agent does not run, but the gate.
+                let agentless = self.members[m].agent.as_ref().is_none_or(|a| a.frozen);
+                let frozen = self.late.contains(&op) || agentless;
                 self.last_ack = self.now;
                 self.note(Happening::Acked { write: op, by: m, term, frozen });
                 if self.term_acked.insert(term)
