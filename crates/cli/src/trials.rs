@@ -127,7 +127,7 @@ impl LocalHands {
         Ok(())
     }
 
-    async fn do_start(&self, members: &[String]) -> Result<(), Problem> {
+    fn do_start(&self, members: &[String]) -> Result<(), Problem> {
         let home = &self.group.home;
         let parts = parts().map_err(words)?;
         for name in members {
@@ -195,7 +195,7 @@ impl Hands for LocalHands {
 
     fn start<'a>(&'a self, members: &'a [String]) -> Doing<'a> {
         Box::pin(async move {
-            self.do_start(members).await.map_err(|error| HandsError::new("start members", error))
+            self.do_start(members).map_err(|error| HandsError::new("start members", error))
         })
     }
 }

@@ -18,7 +18,8 @@ use crate::signals;
 use crate::spec::Wanted;
 use crate::throwaway::Throwaway;
 use crate::trials;
-use crate::ui::{Printer, style};
+use crate::ui::Printer;
+use crate::ui::style::{self, Style};
 
 pub(super) async fn run(args: Chaos, printer: &mut Printer) -> Outcome {
     // Before anything is started: a word that names nothing is told at once.
@@ -130,7 +131,7 @@ fn tell(progress: &Progress<'_>, printer: &mut Printer) {
         Progress::Begun(scenario) => {
             let times =
                 if scenario.runs == 1 { String::new() } else { format!(" x{}", scenario.runs) };
-            printer.say(&format!("{}{times}", printer.style.heading(&scenario.title)));
+            printer.say(&format!("{}{times}", Style::heading(&scenario.title)));
         }
         Progress::Event(_, event) => printer.say(&format!("   {}", event_line(event, printer))),
         Progress::Over(row) => {

@@ -21,7 +21,8 @@ use crate::signals;
 use crate::spec::Wanted;
 use crate::throwaway::Throwaway;
 use crate::trials;
-use crate::ui::{Printer, style};
+use crate::ui::Printer;
+use crate::ui::style::{self, Style};
 use crate::verdict::Verdict;
 use crate::view::StatusView;
 
@@ -160,7 +161,7 @@ fn tell(progress: &Progress<'_>, printer: &mut Printer) {
     match progress {
         Progress::Begun(scenario) => {
             printer.say("");
-            printer.say(&style.heading(&style.text(&scenario.title)));
+            printer.say(&Style::heading(&style.text(&scenario.title)));
         }
         Progress::Event(_, event) => {
             let line = event_line(event, printer);
@@ -172,7 +173,7 @@ fn tell(progress: &Progress<'_>, printer: &mut Printer) {
                     phase.member,
                     phase.rule
                 );
-                printer.say(&style.faint(&line));
+                printer.say(&Style::faint(&line));
             }
         }
         Progress::Over(row) => {

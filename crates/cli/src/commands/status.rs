@@ -99,8 +99,8 @@ pub(super) fn head(view: &StatusView, style: Style) -> Vec<String> {
     let can = format!("can fail over now: {can} ({})", view.can_fail_over_reason);
     let mut out = vec![format!(
         "{}  {}   {}",
-        style.heading(&view.group),
-        style.verdict(view.verdict),
+        Style::heading(&view.group),
+        Style::verdict(view.verdict),
         style.text(&can)
     )];
     for reason in &view.reasons {

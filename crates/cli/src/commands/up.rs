@@ -58,24 +58,12 @@ pub(crate) struct Plan {
 impl Plan {
     fn of(args: &Up) -> Result<Self, Failure> {
         let given = args.tag.clone().or_else(|| args.target.clone());
-        let (tag, spec) = match &args.file {
-            Some(file) => {
-                let spec = spec::of_text(&read(file)?, &file.display().to_string())?;
-                (Some(given.unwrap_or_else(|| spec.name().to_owned())), Some(spec))
-            }
-            None => {
-                let wanted = Wanted {
-                    replicas: args.replicas,
-                    cache: args.cache,
-                    profile: args.profile,
-                    durability: args.durability,
-                };
-                let is_asked = wanted.is_something();
-                let spec = spec::of_options(given.as_deref().unwrap_or(UNNAMED), &wanted)?;
-                // A group that is there keeps its own spec unless another one is asked for.
-                let is_there = given.as_deref().is_some_and(|tag| Group::find(Some(tag)).is_ok());
-                (given, (is_asked || !is_there).then_some(spec))
-            }
+        let (tag, spec) = if let Some(file) = &args.file {
+            let spec = spec::of_text(&read(file)?, &file.display().to_string())?;
+            (Some(given.unwrap_or_else(|| spec.name().to_owned())), Some(spec))
+        } else {
+            let spec = Self::spec_of_options(args, given.as_deref())?;
+            (given, spec)
         };
         let flavor = spec.as_ref().and_then(ValidatedSpec::flavor);
         let engine = match (&args.engine, flavor) {
@@ -85,6 +73,19 @@ impl Plan {
         };
         let (port, direct, timeout) = (args.port, args.direct, args.timeout);
         Ok(Self { tag, spec, engine, port, direct, timeout })
+    }
+
+    /// A group that is there keeps its own spec unless another one is asked for.
+    fn spec_of_options(args: &Up, tag: Option<&str>) -> Result<Option<ValidatedSpec>, Failure> {
+        let wanted = Wanted {
+            replicas: args.replicas,
+            cache: args.cache,
+            profile: args.profile,
+            durability: args.durability,
+        };
+        let spec = spec::of_options(tag.unwrap_or(UNNAMED), &wanted)?;
+        let is_there = tag.is_some_and(|tag| Group::find(Some(tag)).is_ok());
+        Ok((wanted.is_something() || !is_there).then_some(spec))
     }
 }
 
@@ -250,18 +251,19 @@ pub(super) fn connect_lines(group: &Group, style: Style) -> Vec<String> {
         String::new(),
         format!(
             " {}    export REDISCLI_AUTH=\"$(cat {})\"",
-            style.heading("Connect"),
+            Style::heading("Connect"),
             password.display()
         ),
         way(format!("{cli} -p {}", described.ports.write), "always the primary (write address)"),
         way(format!("{cli} -p {}", described.ports.read), "any fresh replica (read address)"),
         way(format!("{cli} -p {}", engines.join(" | ")), "one member"),
     ];
-    let data = format!(" {}       {}   {kept}", style.heading("Data"), group.home.root().display());
+    let data =
+        format!(" {}       {}   {kept}", Style::heading("Data"), group.home.root().display());
     out.push(data);
     out.push(format!(
         " {}        interrex kill {tag} primary    interrex why {tag}    interrex watch {tag}",
-        style.heading("Try"),
+        Style::heading("Try"),
         tag = group.tag()
     ));
     out.push(String::new());

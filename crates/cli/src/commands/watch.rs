@@ -90,10 +90,9 @@ fn keyboard() -> mpsc::Receiver<KeyEvent> {
                 Ok(false) => continue,
                 Err(_) => break,
             }
-            if let Ok(Event::Key(key)) = event::read() {
-                if key.kind == KeyEventKind::Press && sender.try_send(key).is_err() {
-                    tracing::debug!("a key was dropped");
-                }
+            let Ok(Event::Key(key)) = event::read() else { continue };
+            if key.kind == KeyEventKind::Press && sender.try_send(key).is_err() {
+                tracing::debug!("a key was dropped");
             }
         }
     });

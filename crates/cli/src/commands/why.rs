@@ -83,10 +83,10 @@ fn lines(
 ) -> Vec<String> {
     let mut out = vec![format!(
         "{}  epoch {}   {} ago   {}",
-        style.heading(group.tag()),
+        Style::heading(group.tag()),
         story.epoch,
         ago(story.begun_ms),
-        style.faint(&clock(story.begun_ms)),
+        Style::faint(&clock(story.begun_ms)),
     )];
     let cause = format!("Cause   {} ({})", story.cause, story.cause_by);
     out.extend(style::wrap(&cause, COLUMNS).iter().map(|line| style.text(line)));

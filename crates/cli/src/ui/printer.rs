@@ -49,8 +49,9 @@ impl Printer {
         Ok(())
     }
 
-    /// Bytes of data as they are.
+    /// Bytes of data as they are: no colour is looked for in them.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.flush()?;
         let mut out = io::stdout().lock();
         out.write_all(bytes)?;
         out.flush()?;

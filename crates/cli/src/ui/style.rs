@@ -49,7 +49,7 @@ impl Style {
     }
 
     /// The verdict in its colour.
-    pub(crate) fn verdict(self, verdict: Verdict) -> String {
+    pub(crate) fn verdict(verdict: Verdict) -> String {
         let word = verdict.to_string();
         match verdict {
             Verdict::Healthy => word.green().bold().to_string(),
@@ -61,12 +61,12 @@ impl Style {
     }
 
     /// A heading.
-    pub(crate) fn heading(self, text: &str) -> String {
+    pub(crate) fn heading(text: &str) -> String {
         text.bold().to_string()
     }
 
     /// Something that is there but not important.
-    pub(crate) fn faint(self, text: &str) -> String {
+    pub(crate) fn faint(text: &str) -> String {
         text.dimmed().to_string()
     }
 

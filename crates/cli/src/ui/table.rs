@@ -33,7 +33,7 @@ impl Table {
                 widths[place] = widths[place].max(width(cell));
             }
         }
-        let mut out = vec![style.heading(&self.spell(&self.head, &widths, indent))];
+        let mut out = vec![Style::heading(&self.spell(&self.head, &widths, indent))];
         for row in &self.rows {
             out.push(style.text(&self.spell(row, &widths, indent)));
         }

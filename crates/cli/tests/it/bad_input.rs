@@ -23,9 +23,9 @@ fn without_an_engine_nothing_starts() {
     place
         .run(&["up", "--tag", "cart", "--detach"])
         .exits(1)
-        .is_refusal()
+        .refuses()
         .says(&["no engine is installed", "install"]);
-    place.run(&["up", "--tag", "cart", "--engine", "/no/such/server"]).exits(1).is_refusal();
+    place.run(&["up", "--tag", "cart", "--engine", "/no/such/server"]).exits(1).refuses();
     assert!(place.groups().is_empty(), "{:?}", place.groups());
 }
 
@@ -36,9 +36,9 @@ fn an_engine_that_is_too_old_is_named() {
     program(old.path(), "redis-server", said);
     let place = Place::new().with_path(old.path());
     let refused = place.run(&["up", "--tag", "cart", "--detach"]);
-    refused.exits(1).is_refusal().says(&["5.0.14", "6.2"]);
+    refused.exits(1).refuses().says(&["5.0.14", "6.2"]);
     program(old.path(), "redis-server", "echo 'no server at all'");
-    place.run(&["up", "--tag", "cart", "--detach"]).exits(1).is_refusal();
+    place.run(&["up", "--tag", "cart", "--detach"]).exits(1).refuses();
     assert!(place.groups().is_empty(), "{:?}", place.groups());
 }
 
@@ -48,7 +48,7 @@ fn a_port_that_is_taken_is_named() {
     let port = taken.local_addr().expect("it has an address").port().to_string();
     let place = Place::new();
     let refused = place.run(&["up", "--tag", "cart", "--detach", "--port", &port]);
-    refused.exits(1).is_refusal().says(&[&port, "taken"]);
+    refused.exits(1).refuses().says(&[&port, "taken"]);
     assert!(place.groups().is_empty(), "{:?}", place.groups());
     place.run(&["up", "--port", "0"]).exits(2);
     place.run(&["up", "--port", "70000"]).exits(2);
@@ -61,14 +61,14 @@ fn a_directory_that_cannot_be_used_is_left_as_it_is() {
     let file = place.file("no-directory", "mine");
     let home = file.join("g").display().to_string();
     let env = [("INTERREX_HOME", home.as_str())];
-    place.run_with(&["up", "--tag", "cart", "--detach"], &env).exits(1).is_refusal();
+    place.run_with(&["up", "--tag", "cart", "--detach"], &env).exits(1).refuses();
     assert_eq!(fs::read_to_string(&file).expect("it is there"), "mine");
     // Somebody else's files.
     let foreign = place.home().join("cart");
     fs::create_dir_all(&foreign).expect("a directory");
     fs::write(foreign.join("notes.txt"), "mine").expect("a file");
     let refused = place.run(&["up", "--tag", "cart", "--detach"]);
-    refused.exits(1).is_refusal().says(&["not the directory of a group"]);
+    refused.exits(1).refuses().says(&["not the directory of a group"]);
     let names: Vec<_> = fs::read_dir(&foreign).expect("it is there").collect();
     assert_eq!(names.len(), 1, "{names:?}");
     fs::remove_dir_all(&foreign).expect("it can be removed");
@@ -97,12 +97,12 @@ fn a_spec_with_faults_is_refused_by_line_and_name() {
         let path = place.file("cart.yaml", &format!("{HEAD}{spec}"));
         let path = path.display().to_string();
         let refused = place.run(&["up", "-f", &path, "--detach"]);
-        refused.exits(2).is_refusal().says(words);
+        refused.exits(2).refuses().says(words);
         assert!(place.groups().is_empty(), "{spec}: {:?}", place.groups());
     }
-    place.run(&["up", "-f", "/no/such/file.yaml"]).exits(2).is_refusal();
-    place.run(&["up", "--replicas", "-1", "--detach"]).exits(2).is_refusal().says(&["-1"]);
-    place.run(&["up", "--replicas", "99", "--detach"]).exits(2).is_refusal().says(&["99"]);
+    place.run(&["up", "-f", "/no/such/file.yaml"]).exits(2).refuses();
+    place.run(&["up", "--replicas", "-1", "--detach"]).exits(2).refuses().says(&["-1"]);
+    place.run(&["up", "--replicas", "99", "--detach"]).exits(2).refuses().says(&["99"]);
     assert!(place.groups().is_empty(), "{:?}", place.groups());
 }
 
@@ -119,13 +119,13 @@ fn commands_without_a_group_say_so() {
         &["logs", "cart-0"],
         &["exec", "--", "PING"],
     ] {
-        place.run(words).exits(1).is_refusal();
+        place.run(words).exits(1).refuses();
     }
     place.run(&["down", "--all"]).exits(0);
     place.run(&["frobnicate"]).exits(2);
     place.run(&["kill", "cart", "primary", "--agent", "--both"]).exits(2);
-    place.run(&["chaos", "--only", "kil"]).exits(2).is_refusal().says(&["handover"]);
-    place.run(&["chaos", "cart"]).exits(4).is_refusal().says(&["consent"]);
+    place.run(&["chaos", "--only", "kil"]).exits(2).refuses().says(&["handover"]);
+    place.run(&["chaos", "cart"]).exits(4).refuses().says(&["consent"]);
     place.run(&["--help"]).exits(0);
     place.run(&["version", "-o", "json"]).exits(0).json();
     assert!(place.groups().is_empty(), "{:?}", place.groups());

@@ -55,7 +55,7 @@ fn a_group_lives_through_kills_handovers_and_restarts() {
     let why = place.run(&["why", "-o", "json"]).exits(0).json();
     assert_eq!(why["epoch"], second["epoch"], "{why:#}");
     assert!(!why["steps"].as_array().expect("steps").is_empty(), "{why:#}");
-    place.run(&["why", "--epoch", "999"]).exits(1).is_refusal();
+    place.run(&["why", "--epoch", "999"]).exits(1).refuses();
 
     handovers(&place, &old, text(&second, "primary"));
     two_at_once(&place);
@@ -83,8 +83,8 @@ fn handovers(place: &Place, to: &str, primary: &str) {
         let found = members.iter().find(|m| m["name"] != status["primary"] && m["name"] != to);
         text(found.expect("another replica"), "name").to_owned()
     };
-    place.run(&["failover", "cart", "--to", primary]).exits(2).is_refusal();
-    place.run(&["failover", "cart", "--to", "cart-9"]).exits(2).is_refusal();
+    place.run(&["failover", "cart", "--to", primary]).exits(2).refuses();
+    place.run(&["failover", "cart", "--to", "cart-9"]).exits(2).refuses();
     let moved = place.run(&["failover", "cart", "--to", to, "--wait"]);
     moved.exits(0);
     let status = place.until("cart", "healthy", is_healthy);
@@ -95,7 +95,7 @@ fn handovers(place: &Place, to: &str, primary: &str) {
     place.run(&["cut", "cart", &cut, "--from", "peers"]).exits(0);
     place.run(&["exec", "cart", "--", "SET", "missed", "1"]).exits(0);
     place.until("cart", "without it", |s| member(s, &cut)["electable"] == false);
-    place.run(&["failover", "cart", "--to", &cut]).exits(4).is_refusal();
+    place.run(&["failover", "cart", "--to", &cut]).exits(4).refuses();
     assert_eq!(text(&place.status("cart"), "primary"), to);
     place.run(&["status", "cart"]).exits(3);
     place.run(&["heal", "cart"]).exits(0);
@@ -112,7 +112,7 @@ fn two_at_once(place: &Place) {
     // What it says from now on must not fill the pipe.
     let rest = std::thread::spawn(move || lines.count());
     let second = place.run(&["up", "--tag", "cart", "--detach"]);
-    second.exits(1).is_refusal().says(&["in use"]);
+    second.exits(1).refuses().says(&["in use"]);
     assert_eq!(pids(&place.status("cart")), pids(&before));
     // The first one ends what it attends to.
     std::process::Command::new("kill").arg(first.id().to_string()).status().expect("kill");
@@ -153,7 +153,7 @@ fn broken_parts_are_refused(place: &Place) {
         let kept = fs::read(path).expect("it is there");
         fs::write(path, content).expect("it can be changed");
         let refused = place.run(&["up", "--tag", "cart", "--detach"]);
-        refused.exits(1).is_refusal().says(words);
+        refused.exits(1).refuses().says(words);
         fs::write(path, kept).expect("it can be put back");
     };
     with(&root.join("password"), "\n", &["password"]);
@@ -162,6 +162,10 @@ fn broken_parts_are_refused(place: &Place) {
     with(&identity, other, &["belongs to group 000000000000000000000000"]);
     with(&root.join("group.json"), "{", &["does not describe a group"]);
     assert_eq!(place.status("cart")["verdict"], "UNKNOWN", "something was started");
+}
+
+fn is_data(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rdb" || extension == "aof")
 }
 
 /// Overwrites the middle of every data file of an engine; gives how many there were.
@@ -175,7 +179,7 @@ fn garble(data: &Path) -> usize {
             match (path.is_dir(), name.as_str()) {
                 (true, "interrex") => {}
                 (true, _) => directories.push(path),
-                (false, _) if name.ends_with(".rdb") || name.ends_with(".aof") => files.push(path),
+                (false, _) if is_data(&path) => files.push(path),
                 (false, _) => {}
             }
         }

@@ -51,7 +51,7 @@ impl Said {
 
     /// Asserts a refusal: an error with a way out, and nothing on stdout.
     #[track_caller]
-    pub(crate) fn is_refusal(self) -> Self {
+    pub(crate) fn refuses(self) -> Self {
         assert!(self.out.is_empty(), "{self:#?}");
         self.says(&["error:", "hint:"])
     }
@@ -166,9 +166,7 @@ impl Drop for Place {
         if !self.groups().is_empty() {
             self.path = None;
             let said = self.run(&["down", "--all", "--wipe"]);
-            if said.code != Some(0) && !thread::panicking() {
-                panic!("a group is left: {said:#?}");
-            }
+            assert!(said.code == Some(0) || thread::panicking(), "a group is left: {said:#?}");
         }
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn carry_out(asked: Asked, group: &Group, model: &mut Model) {
         let causes: Vec<String> = failure.causes.iter().map(|c| format!(": {c}")).collect();
         format!("{}{}", failure.what, causes.concat())
     });
-    model.say(line);
+    model.say(&line);
 }
 
 fn kill(word: &str, group: &Group, seen: &Seen) -> Result<String, Failure> {

@@ -65,7 +65,7 @@ impl Model {
         if let Some(noticed) = self.noticed {
             self.counted += noticed.new_acks;
             if let Some(gap) = noticed.ended {
-                self.say(format!("write gap {} ms", gap.as_millis()));
+                self.say(&format!("write gap {} ms", gap.as_millis()));
             }
         }
         if self.rate_at.is_none_or(|at| at.elapsed() >= RATE_EVERY) {
@@ -81,7 +81,7 @@ impl Model {
     }
 
     /// A line of our own.
-    pub(super) fn say(&mut self, line: String) {
+    pub(super) fn say(&mut self, line: &str) {
         let now = jiff::Timestamp::now().as_millisecond().try_into().unwrap_or(0);
         self.push(format!("{}  {line}", super::super::why::clock(now)));
     }

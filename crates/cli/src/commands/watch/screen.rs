@@ -35,7 +35,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, style: Style) {
     };
     frame.render_widget(title(view, style), head);
     let why_lines: Vec<Line<'_>> =
-        view.reasons.iter().take(3).map(|r| text(format!("   {r}"), style)).collect();
+        view.reasons.iter().take(3).map(|r| text(&format!("   {r}"), style)).collect();
     frame.render_widget(Paragraph::new(why_lines), why);
     frame.render_widget(Paragraph::new(numbers(model, style)), figures);
     let rows: Vec<Line<'_>> = view.members.iter().map(|m| member(m, view, style)).collect();
@@ -44,7 +44,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, style: Style) {
     frame.render_widget(Paragraph::new(bar).style(Look::new().fg(Color::DarkGray)), rule);
     let skip = model.lines.len().saturating_sub(lines.height as usize);
     let happened: Vec<Line<'_>> =
-        model.lines.iter().skip(skip).map(|line| text(format!(" {line}"), style)).collect();
+        model.lines.iter().skip(skip).map(|line| text(&format!(" {line}"), style)).collect();
     frame.render_widget(Paragraph::new(happened), lines);
     let wrapped: Vec<Line<'_>> = style::wrap(KEYS, (keys.width as usize).max(40).saturating_sub(2))
         .into_iter()
@@ -53,8 +53,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, style: Style) {
     frame.render_widget(Paragraph::new(wrapped).style(Look::new().fg(Color::DarkGray)), keys);
 }
 
-fn text(line: String, style: Style) -> Line<'static> {
-    Line::from(style.text(&line))
+fn text(line: &str, style: Style) -> Line<'static> {
+    Line::from(style.text(line))
 }
 
 fn title(view: &StatusView, style: Style) -> Line<'static> {
