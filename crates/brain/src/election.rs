@@ -28,7 +28,7 @@ use crate::input::{EngineNews, Input, Wish};
 use crate::memory::Memory;
 use crate::message::{Message, Standing};
 use crate::reason::Reason;
-use crate::time::Tick;
+use crate::time::{Span, Tick};
 use crate::topology::Settings;
 
 use candidacy::Candidate;
@@ -174,9 +174,22 @@ impl Election {
         // is over.
         self.fence(now);
         self.take_in(input, now);
-        self.step(now);
+        // What one step makes due at once is done at once, but never without end.
+        for _ in 0..Self::STEPS_AT_ONCE {
+            self.step(now);
+            if self.wake.is_none_or(|wake| wake > now) {
+                break;
+            }
+        }
+        self.wake = self.wake.map(|wake| wake.max(now + Self::WAKE_AGAIN));
         self.out.take()
     }
+
+    /// How often one call may look at everything again.
+    const STEPS_AT_ONCE: usize = 4;
+    /// No sooner than this does it want to be called again: a wake in the past would starve whoever
+    /// drives it.
+    const WAKE_AGAIN: Span = Span::from_millis(1);
 
     /// When it must be called again at the latest.
     pub fn wake_at(&self) -> Option<Tick> {

@@ -316,6 +316,10 @@ impl Election {
 
     /// The compare-and-swap that gives the lease away.
     fn give(&mut self, offset: Offset, now: Tick) {
+        // A renewal may be on its way: its answer brings this step again.
+        if self.leading.as_ref().is_none_or(|l| l.cas.is_some()) {
+            return;
+        }
         let Some(handover) = self.handover() else { return };
         let (to, why) = (handover.to.clone(), handover.why.clone());
         let reached = handover.reached.clone();
@@ -333,10 +337,7 @@ impl Election {
         };
         self.set_handover_stage(Stage::Giving(offset), now);
         self.engine.observe_at = now + self.settings.timing.heartbeat;
-        if !self.holder_cas(CasKind::Give, record, Reason::story("give", reason), now) {
-            // A renewal is on its way: as soon as it has ended.
-            self.set_handover_stage(Stage::Verifying(offset, now), now);
-        }
+        self.holder_cas(CasKind::Give, record, Reason::story("give", reason), now);
     }
 
     fn released(&self, old: Record, offset: Offset, why: &str, in_sync: Vec<MemberName>) -> Record {

@@ -533,7 +533,9 @@ impl Election {
         let Some(record) = self.store.record().cloned() else { return };
         let Some(leading) = &mut self.leading else { return };
         if let Some(at) = leading.own.iter().position(|(own, ..)| *own == record.renewal) {
-            if leading.cas.is_none() {
+            let under_way = leading.cas.as_ref().map(|c| c.record.renewal == record.renewal);
+            if under_way != Some(false) {
+                leading.cas = None;
                 let (_, sent, kind) = leading.own.remove(at).expect("position was just found");
                 self.holder_succeeded(&kind, &record, sent, now);
             }

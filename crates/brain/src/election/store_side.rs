@@ -177,6 +177,10 @@ impl Election {
     fn on_record(&mut self, _read: bool, now: Tick) {
         let Some(record) = self.store.record().cloned() else { return };
         self.candidate_sees_change(now);
+        if self.leading.as_ref().is_some_and(|l| l.is_own(&record.renewal)) {
+            // Its own write, seen before its answer came.
+            return self.lead_with_record(now);
+        }
         let me = self.incarnation();
         match &record.holder {
             Some(holder) if *holder == me => self.holder_is_me(&record, now),
@@ -192,7 +196,7 @@ impl Election {
     /// The record names this very run: as its own write says, or because it was appointed.
     fn holder_is_me(&mut self, record: &Record, now: Tick) {
         if let Some(leading) = &self.leading {
-            if leading.epoch >= record.epoch || leading.is_own(&record.renewal) {
+            if leading.epoch >= record.epoch {
                 return;
             }
         }
