@@ -3,8 +3,8 @@
 #
 #   scripts/install-engine.sh     does nothing when there is one; else asks the package manager
 #
-# It installs a program and no service: Debian's package would start one on port 6379, so that is
-# held back while it installs.
+# It installs a program and no service: Debian's package would start one on port 6379, now and at
+# every boot, so that is held back while it installs and switched off after it.
 set -eu
 
 say() { echo "install-engine: $*" >&2; }
@@ -49,6 +49,9 @@ Linux)
     $as_root $env apt-get update -q >&2 || say "the package lists could not be read: going on"
     $as_root $env apt-get install -q -y --no-install-recommends redis-server >&2 ||
         die "redis-server could not be installed" "does 'apt-get update' work on this machine?"
+    if command -v systemctl >/dev/null; then
+        $as_root systemctl --quiet disable redis-server 2>/dev/null || true
+    fi
     ;;
 *)
     die "no engine on this system" "put redis-server or valkey-server on the PATH"
