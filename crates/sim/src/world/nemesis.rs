@@ -69,6 +69,7 @@ impl World {
             Fault::Wipe { member, back } => self.wipe(member, back),
             Fault::Recreate { member, back } => {
                 self.end_agent(member, false);
+                self.end_server(member, Exit::Signal(9));
                 self.members[member].pod += 1;
                 self.member_back(member, back);
             }
@@ -147,6 +148,7 @@ impl World {
 
     fn wipe(&mut self, member: usize, back: u64) {
         self.end_agent(member, false);
+        self.end_server(member, Exit::Signal(9));
         let had = std::mem::take(&mut self.members[member].disk);
         self.note_loss(member, had.data, &Disk::default());
         self.members[member].memory = None;
@@ -160,6 +162,7 @@ impl World {
                 self.stop_member(member, 10 * SECOND, back + 10 * SECOND);
             } else {
                 self.end_agent(member, false);
+                self.end_server(member, Exit::Signal(9));
                 self.member_back(member, back);
             }
         }
