@@ -24,6 +24,14 @@ pub enum AsideError {
         /// The cause.
         source: io::Error,
     },
+    /// A sync that writes new files beside the kept ones would fill the disk.
+    #[error("no room to keep data files aside: they have {needed} bytes, {free} are free")]
+    NoRoom {
+        /// What they have.
+        needed: u64,
+        /// What is free.
+        free: u64,
+    },
     /// One of them cannot be moved or linked.
     #[error("cannot keep {path} aside")]
     Keep {
@@ -68,8 +76,16 @@ pub(crate) fn move_orphaned_aof(data: &Path) -> Result<Option<PathBuf>, AsideErr
 }
 
 /// Keeps a second name of the engine's files, so that they stay when it replaces them. Takes no
-/// room until then.
+/// room until then; but then as much again, so it is done only where there is as much.
 pub(crate) fn link_aside(data: &Path) -> Result<Option<PathBuf>, AsideError> {
+    let needed = DATA.iter().map(|name| bytes(&data.join(name))).sum();
+    // macOS has narrower types here.
+    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+    let free = nix::sys::statvfs::statvfs(data)
+        .map_or(u64::MAX, |disk| disk.blocks_available() as u64 * disk.fragment_size() as u64);
+    if free < needed {
+        return Err(AsideError::NoRoom { needed, free });
+    }
     keep(data, &DATA, &link)
 }
 
@@ -92,6 +108,15 @@ fn keep(
     }
     forget_oldest(&home);
     Ok(Some(to))
+}
+
+/// Bytes of a file, or of all files in a directory.
+fn bytes(path: &Path) -> u64 {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        return entries.map(|entry| bytes(&entry.path())).sum();
+    }
+    fs::metadata(path).map_or(0, |file| file.len())
 }
 
 fn link(from: &Path, to: &Path) -> io::Result<()> {

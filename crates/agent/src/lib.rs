@@ -253,6 +253,7 @@ impl<P: Platform> Beginning<P> {
             inbox: inbox.clone(),
         })
         .map_err(|source| AgentError::Runtime { what: "start the engine's thread", source })?;
+        port.check()?;
         let identity =
             Identity { group: config.group.as_str().into(), me: settings.me.clone(), keys };
         let peers = Peers::start(&identity, &platform, &settings.members, place.peers, &inbox);

@@ -198,3 +198,40 @@ async fn an_engine_that_an_earlier_agent_left_is_ended_first() {
     assert!(!status.success(), "{status}");
     assert_eq!(group.healthy().await, first());
 }
+
+#[tokio::test]
+async fn what_cannot_work_ends_the_agent_with_its_reason() {
+    let group = Group::new(1, Persistence::None);
+    let run = |change: &dyn Fn(&mut agent::Config)| {
+        let mut config = group.config(&first());
+        change(&mut config);
+        let place = std::sync::Arc::new(group.place(&first()));
+        async move {
+            let error = agent::run(config, place).await.expect_err("it cannot work");
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(&error);
+            while let Some(inner) = cause {
+                text = format!("{text}: {inner}");
+                cause = inner.source();
+            }
+            text
+        }
+    };
+    let text = run(&|config| config.program = "/nonexistent/redis-server".into()).await;
+    assert!(text.contains("/nonexistent/redis-server --version"), "{text}");
+    let text = run(&|config| config.program = "/bin/echo".into()).await;
+    assert!(text.contains("no engine's line"), "{text}");
+    let text = run(&|config| config.password_file = Some("/nonexistent/password".into())).await;
+    assert!(text.contains("password file /nonexistent/password"), "{text}");
+    let text = run(&|config| {
+        config.directives.insert("maxmemory-polcy".into(), "noeviction".into());
+    })
+    .await;
+    assert!(text.contains("did you mean maxmemory-policy"), "{text}");
+    let text = run(&|config| config.peer_key_file = "/nonexistent/key".into()).await;
+    assert!(text.contains("peer key file /nonexistent/key"), "{text}");
+    let taken = std::net::TcpListener::bind(("127.0.0.1", group.ports[&first()].http));
+    let text = run(&|_| {}).await;
+    drop(taken);
+    assert!(text.contains("for status and metrics"), "{text}");
+}

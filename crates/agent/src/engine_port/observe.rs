@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) led: Option<(Replid, Offset)>,
     /// What `min-replicas-to-write` was set to.
     pub(crate) min_replicas: u32,
+    /// It refuses writes while its last snapshot failed.
+    pub(crate) stops_on_failed_save: bool,
 }
 
 /// An engine's `INFO` as the brain's view of it.
@@ -53,7 +55,7 @@ pub(crate) fn view(
         replicas: replicas(info, roster),
         keys: info.keys.unwrap_or(0),
         misconfigured: info.persistence.aof_write_ok == Some(false)
-            || info.persistence.rdb_ok == Some(false),
+            || (context.stops_on_failed_save && info.persistence.rdb_ok == Some(false)),
         min_replicas: context.min_replicas,
     }
 }

@@ -119,6 +119,12 @@ impl<P: Platform> EnginePort<P> {
         gone
     }
 
+    /// Whether an engine could be started: so that a wrong directive or password file ends the agent
+    /// with its reason, and does not become a loop of starts.
+    pub(crate) fn check(&self) -> Result<(), AgentError> {
+        self.render(&random_hex::<32>()).map(drop)
+    }
+
     async fn launch(&mut self) -> Result<(), AgentError> {
         let config = &self.parts.config;
         let from_snapshot = self.choose_snapshot();
@@ -153,7 +159,11 @@ impl<P: Platform> EnginePort<P> {
         self.link.reset();
         self.link = EngineLink::new(Endpoint::unix(socket), Credentials::new(AGENT_USER, password));
         self.admission.reset();
-        self.context = Context::default();
+        let has = |name, value| rendered.value(name) == Some(value);
+        self.context = Context {
+            stops_on_failed_save: !has("save", "") && !has("stop-writes-on-bgsave-error", "no"),
+            ..Context::default()
+        };
         self.durable = Durable::new(self.parts.config.persistence, from_snapshot);
         self.facts = Some(RunFacts {
             rendered,

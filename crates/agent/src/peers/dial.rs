@@ -57,11 +57,13 @@ impl Dialer {
                         self.link(true).await;
                         let error = self.serve(stream, &session).await;
                         self.link(false).await;
+                        tracing::info!(peer = %self.peer, error = in_words(&error), "channel lost");
                         in_words(&error)
                     }
                 },
             };
-            if error != said {
+            // A peer that is starting is not there for a moment: that is not worth a word.
+            if error != said && backoff == BACKOFF_MAX {
                 tracing::warn!(peer = %self.peer, error, "no channel to this peer");
                 said = error;
             }

@@ -64,8 +64,23 @@ fn pass_on(line: &str) {
         return;
     }
     match sign {
+        _ if ROUTINE.iter().any(|known| text.contains(known)) => {
+            tracing::debug!(target: "engine", "{text}");
+        }
         "#" => tracing::warn!(target: "engine", "{text}"),
         "*" => tracing::info!(target: "engine", "{text}"),
         _ => tracing::debug!(target: "engine", "{text}"),
     }
 }
+
+/// What every engine says at its start, loudly, and what one at the dead end says each second.
+const ROUTINE: [&str; 8] = [
+    "oO0OoO0OoO0Oo",
+    "just started",
+    "Configuration loaded",
+    "Server initialized",
+    "Connecting to MASTER 127.0.0.1:1",
+    "MASTER <-> REPLICA sync started",
+    "Error condition on socket for SYNC",
+    "WARNING Memory overcommit must be enabled",
+];

@@ -226,12 +226,12 @@ impl Group {
         }
     }
 
+    pub fn place(&self, member: &MemberName) -> TestPlace {
+        TestPlace { store: Arc::clone(&self.store), me: member.clone(), ports: self.ports.clone() }
+    }
+
     pub fn start(&mut self, member: &MemberName) {
-        let place = Arc::new(TestPlace {
-            store: Arc::clone(&self.store),
-            me: member.clone(),
-            ports: self.ports.clone(),
-        });
+        let place = Arc::new(self.place(member));
         let running = tokio::spawn(agent::run(self.config(member), place));
         self.agents.insert(member.clone(), running);
     }

@@ -68,7 +68,7 @@ fn a_dead_end_has_no_upstream_and_addresses_become_members() {
     assert!(follows.link_up);
     // What it was told wins over a roster that has moved on.
     let told = ("cart-2".into(), "10.9.9.9".to_owned(), 6379);
-    let context = Context { followed: Some(told), led: None, min_replicas: 1 };
+    let context = Context { followed: Some(told), min_replicas: 1, ..Context::default() };
     let moved = seen(&replica("10.9.9.9", 6379, "down"), &context);
     assert_eq!((moved.upstream, moved.min_replicas), (Some("cart-2".into()), 1));
     let stranger = seen(&replica("10.9.9.8", 6379, "up"), &context);
