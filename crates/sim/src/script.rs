@@ -353,6 +353,18 @@ impl World {
             && (1..self.members.len()).all(|m| self.is_up(m) && exact(m))
     }
 
+    /// How many calls a script holds back.
+    pub fn held_calls(&self) -> usize {
+        self.hooks.held_calls.len()
+    }
+
+    /// A member's engine ends as one whose disk had nothing of the last write.
+    pub fn forget_since_sync(&mut self, m: usize) {
+        if let Some(server) = self.members[m].server.as_mut() {
+            server.unsync(1);
+        }
+    }
+
     /// The seats of the record, by name.
     pub fn seats(&self) -> Vec<usize> {
         let Some((_, record)) = &self.store.record else { return Vec::new() };

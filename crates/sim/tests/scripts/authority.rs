@@ -1,0 +1,244 @@
+//! Holes in single-writer (protocol-traces, section 1): each trace with its cure in place ends well.
+
+use brain::{Cure, Wish};
+use sim::faults::{Fault, Frozen, isolation};
+use sim::network::Plane;
+use sim::script::{Ending, FOR_EVER, Stage};
+
+use crate::common::{begun, plan};
+
+/// Both write, for a while: if two have authority, the checker sees it.
+fn both_write(s: &mut Stage, a: usize, b: usize) {
+    for _ in 0..8 {
+        s.writes(b);
+        s.writes(a);
+        s.pass(200);
+    }
+}
+
+/// H1: a shrink without an answer is read back as not done, commits later, and the one that is left
+/// in E takes over.
+pub fn h1(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    // A loses B's acks and wants to shrink to {C}; that write hangs on its way.
+    s.on_call(|m, record, _| m == 0 && record.is_some_and(|r| r.electorate.len() == 1));
+    s.part(Plane::Peer, 0, 1);
+    s.until("the shrink is on its way", 9_000, |w| w.held_calls() > 0);
+    s.join(Plane::Peer, 0, 1);
+    s.pass(3_000);
+    // From now on A sees nothing of the store, and C nothing of A.
+    s.watch_lags(0, FOR_EVER);
+    s.no_store(0);
+    s.part(Plane::Peer, 0, 2);
+    s.part(Plane::Engine, 0, 2);
+    s.part(Plane::Peer, 1, 2);
+    s.release_calls();
+    s.reaches(12_000, |w| w.leads(2));
+    both_write(&mut s, 0, 2);
+    s.end()
+}
+
+/// H2: a handover without an answer is read back as not done; A returns, the write commits, B leads.
+pub fn h2(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.on_call(|m, record, _| {
+        m == 0
+            && record
+                .and_then(|r| r.holder.as_ref())
+                .is_some_and(|h| h.id.name.ordinal() == 1)
+    });
+    let to = Some(s.world.name(1));
+    s.ask(0, Wish::Handover { to, dry_run: false });
+    s.until("the handover is on its way", 3_000, |w| w.held_calls() > 0);
+    s.reaches(4_000, |w| w.leads(0));
+    s.pass(200);
+    s.watch_lags(0, FOR_EVER);
+    s.release_calls();
+    s.pass(20);
+    s.no_store(0);
+    s.part(Plane::Peer, 0, 1);
+    s.part(Plane::Peer, 0, 2);
+    s.reaches(3_000, |w| w.leads(1));
+    both_write(&mut s, 0, 1);
+    s.end()
+}
+
+/// H3: the appointed one sees the record late and counts the lease from then; C's wait is over.
+pub fn h3(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    // B hears nobody and sees the store W and a bit late.
+    s.watch_lags(1, 6_500);
+    s.on_call(|m, record, fate| {
+        if m == 1 && record.is_none() {
+            fate.arrives = None;
+        }
+        false
+    });
+    for other in [0, 2] {
+        s.part(Plane::Peer, 1, other);
+    }
+    s.pass(100);
+    s.kill_engine(0, 11);
+    s.reaches(500, |w| w.epoch() >= 2);
+    s.down(0);
+    s.reaches(10_000, |w| w.leads(2));
+    s.writes(2);
+    s.reaches(4_000, |w| w.leads(1));
+    both_write(&mut s, 1, 2);
+    s.end()
+}
+
+/// H4: the answer to a shrink takes longer than W, and the agent waits for it that long.
+pub fn h4(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.store_timeout(30_000);
+    s.on_call(|m, record, fate| {
+        if m == 0 && record.is_some_and(|r| r.electorate.len() == 1) {
+            fate.answers = Some(20_000_000_000);
+        }
+        false
+    });
+    s.part(Plane::Peer, 0, 1);
+    s.watch_lags(0, FOR_EVER);
+    s.until("E has shrunk to C", 9_000, |w| w.seats() == [2]);
+    s.join(Plane::Peer, 0, 1);
+    s.part(Plane::Peer, 0, 2);
+    s.part(Plane::Peer, 1, 2);
+    s.part(Plane::Engine, 0, 2);
+    s.reaches(12_000, |w| w.leads(2));
+    both_write(&mut s, 0, 2);
+    s.end()
+}
+
+/// H5: a holder without authority writes the deleted record again.
+pub fn h5(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    s.until("B or C leads", 10_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.no_store(1);
+    s.no_store(2);
+    s.fault(Fault::DeleteRecord);
+    s.store_again(0);
+    s.reaches(5_000, |w| w.leads(0));
+    both_write(&mut s, 0, new);
+    s.end()
+}
+
+/// H8: C acks A, restarts, and promises at once.
+pub fn h8(without: Option<Cure>) -> Ending {
+    let mut p = plan(3, without);
+    p.tuning.load = (1_000_000, 0);
+    let mut s = Stage::begun(p);
+    s.put(0);
+    // A lives by C's acks alone: no store, no B.
+    s.no_store(0);
+    s.part(Plane::Peer, 0, 1);
+    s.part(Plane::Engine, 0, 1);
+    s.pass(9_000);
+    let alone = s.writes(0);
+    s.must("A holds by C's acks", alone);
+    s.fault(Fault::KillAgent { member: 2, orphan: false, back: 20_000_000 });
+    s.part(Plane::Peer, 0, 2);
+    s.part(Plane::Engine, 0, 2);
+    s.reaches(4_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    both_write(&mut s, 0, new);
+    s.end()
+}
+
+/// H9 cannot be closed (failover.md 2.0): a restored store makes a lapsed holder's version valid.
+/// What is shown: with the old record back, the newer primary's epoch is not given twice for long.
+pub fn h9() -> (Ending, bool) {
+    let mut s = begun(3, None);
+    s.put(0);
+    let old = s.world.store.clone();
+    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    s.until("another leads", 10_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.no_store(1);
+    s.no_store(2);
+    s.world.store = old;
+    s.store_again(0);
+    s.reaches(3_000, |w| w.leads(0));
+    let two = s.world.leads(0) && s.world.leads(new);
+    (s.stop(), two)
+}
+
+/// The lazy lease comes back to R when an ack is missed: A loses C and B at once, keeps the store.
+pub fn lazy(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.pass(12_000);
+    for other in [1, 2] {
+        s.part(Plane::Peer, 0, other);
+        s.part(Plane::Engine, 0, other);
+    }
+    for _ in 0..20 {
+        s.pass(1_000);
+        let well = s.writes(0);
+        s.must("A goes on by its lease", well);
+    }
+    s.end()
+}
+
+/// The old primary freezes as a whole; its deadline and the challenger's start must not meet.
+pub fn margin(without: Option<Cure>) -> Ending {
+    let mut p = plan(3, without);
+    p.drift_ppb = 1_000_000;
+    p.gate = true;
+    let mut s = Stage::begun(p);
+    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    for _ in 0..400 {
+        s.begin_write(2, 0);
+        s.pass(20);
+        for m in [1, 2] {
+            if s.world.leads(m) {
+                s.begin_write(3, m);
+            }
+        }
+    }
+    s.freeze(0, Frozen::Both);
+    s.thaw(0, Frozen::Both);
+    s.end()
+}
+
+/// L2: A is heard but hears nothing, and its store is gone: somebody must lead.
+pub fn l2(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.no_store(0);
+    s.cut(Plane::Peer, 1, 0);
+    s.cut(Plane::Peer, 2, 0);
+    s.until("another leads", 12_000, |w| w.leads(1) || w.leads(2));
+    s.end()
+}
+
+/// L3: two nodes, a handover, and the new primary dies in the next second.
+pub fn l3(without: Option<Cure>) -> Ending {
+    let mut s = begun(2, without);
+    let (write, _) = s.put(0);
+    let to = Some(s.world.name(1));
+    s.ask(0, Wish::Handover { to, dry_run: false });
+    s.until("B leads", 1_000, |w| w.leads(1));
+    s.pass(300);
+    s.down(1);
+    s.until("A leads again", 10_000, |w| w.leads(0));
+    let holds = s.world.holds(0, write);
+    s.must("A holds everything", holds);
+    s.end()
+}
+
+/// L8: A releases with E = {B}, B cannot lead: A takes its release back.
+pub fn l8(without: Option<Cure>) -> Ending {
+    let mut s = begun(2, without);
+    s.put(0);
+    s.fault(Fault::Wipe { member: 1, back: FOR_EVER });
+    s.fault(Fault::StopMember { member: 0, within: 5_000_000_000, back: 500_000_000 });
+    s.until("A leads again", 30_000, |w| w.leads(0) && w.now > 12_000_000_000);
+    s.end()
+}

@@ -1,0 +1,273 @@
+//! Holes in the data promise (protocol-traces, section 2): each trace with its cure ends well.
+
+use brain::{Cure, Durability, EngineCommand, Wish};
+use sim::faults::{Fault, isolation};
+use sim::network::Plane;
+use sim::script::{Ending, FOR_EVER, Stage};
+use sim::server::Persistence;
+
+use crate::common::{begun, plan};
+
+/// A world in which an unclean end loses the last second.
+fn forgetful(n: usize, without: Option<Cure>) -> Stage {
+    let mut p = plan(n, without);
+    p.tuning.persistence = Persistence::Aof { always: false };
+    p.tuning.loses_tail = true;
+    p.tuning.loses_all_unsynced = true;
+    Stage::begun(p)
+}
+
+/// A waited write that only A and `b` hold: the others' engines are cut off.
+fn waited_on(s: &mut Stage, b: usize) {
+    for other in (1..s.world.members.len()).filter(|o| *o != b) {
+        s.part(Plane::Engine, 0, other);
+    }
+    let (write, copies) = s.put(0);
+    s.must("the write has one copy", copies == Some(1) && s.world.holds(b, write));
+}
+
+/// D2: A cuts B off, B's engine comes back by itself and WAIT counts it, E shrinks, C leads without.
+pub fn d2(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.part(Plane::Peer, 0, 1);
+    s.until("E has shrunk to C", 9_000, |w| w.seats() == [2]);
+    waited_only_by(&mut s, 1);
+    s.down(0);
+    s.reaches(12_000, |w| w.leads(2));
+    s.writes(2);
+    s.end()
+}
+
+/// Tries to get a write waited for by this member alone.
+fn waited_only_by(s: &mut Stage, b: usize) {
+    for other in (1..s.world.members.len()).filter(|o| *o != b) {
+        s.part(Plane::Engine, 0, other);
+    }
+    s.put(0);
+}
+
+/// D3: w on A and B; B takes over with E′ = {C}; B dies; C lacks w and must not lead alone.
+pub fn d3(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    waited_on(&mut s, 1);
+    s.down(0);
+    s.until("B leads", 10_000, |w| w.leads(1));
+    s.part(Plane::Engine, 1, 2);
+    s.writes(1);
+    s.down(1);
+    s.reaches(12_000, |w| w.leads(2));
+    s.writes(2);
+    s.end()
+}
+
+/// D4: as D3, but C links to B first and must not thereby have B's epoch.
+pub fn d4(without: Option<Cure>) -> Ending {
+    let mut p = plan(3, without);
+    p.tuning.transfer = (20_000_000_000, 0);
+    let mut s = Stage::begun(p);
+    waited_on(&mut s, 1);
+    s.down(0);
+    s.until("B leads", 10_000, |w| w.leads(1));
+    s.pass(50);
+    s.down(1);
+    s.reaches(12_000, |w| w.leads(2));
+    s.writes(2);
+    s.end()
+}
+
+/// D5: w acked by B, whose engine restarts without its last second; B and C promise.
+pub fn d5(without: Option<Cure>) -> Ending {
+    let mut s = forgetful(3, without);
+    waited_on(&mut s, 1);
+    s.part(Plane::Engine, 0, 1);
+    s.kill_engine(1, 9);
+    s.down(0);
+    s.reaches(15_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.writes(new);
+    s.end()
+}
+
+/// D6: A's engine dies, B is appointed for holding w, B restarts without w.
+pub fn d6(without: Option<Cure>) -> Ending {
+    let mut s = forgetful(3, without);
+    waited_on(&mut s, 1);
+    // B hears of its appointment only after its restart.
+    s.watch_lags(1, 3_000);
+    s.on_call(|m, record, fate| {
+        if m == 1 && record.is_none() {
+            fate.arrives = None;
+        }
+        false
+    });
+    s.kill_engine(0, 11);
+    s.reaches(1_000, |w| w.epoch() >= 2);
+    s.part(Plane::Peer, 0, 1);
+    s.part(Plane::Peer, 1, 2);
+    s.kill_engine(1, 9);
+    s.pass(1_000);
+    s.join(Plane::Peer, 1, 2);
+    s.watch_lags(1, 0);
+    s.on_call(|_, _, _| false);
+    s.reaches(4_000, |w| w.leads(1));
+    s.writes(1);
+    s.end()
+}
+
+/// D7: w acked by B under k = 1; k becomes 2, p becomes 2; C and D take over.
+pub fn d7(without: Option<Cure>) -> Ending {
+    let mut p = plan(4, without);
+    p.durability = Durability::Strict { copies: 1 };
+    let mut s = Stage::begun(p);
+    waited_on(&mut s, 1);
+    // The new k comes with a restart of A's agent.
+    s.world.plan.durability = Durability::Strict { copies: 2 };
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
+    s.reaches(5_000, |w| w.leads(0) || w.leads(1));
+    s.pass(1_000);
+    s.down(0);
+    s.down(1);
+    s.reaches(15_000, |w| w.leads(2) || w.leads(3));
+    let new = if s.world.leads(2) { 2 } else { 3 };
+    s.writes(new);
+    s.end()
+}
+
+/// D9: E {C} → ∅ → {A}: a member that was away for long is admitted again and leads alone at once.
+pub fn d9(without: Option<Cure>) -> Ending {
+    let mut s = begun(2, without);
+    s.put(0);
+    s.part(Plane::Engine, 0, 1);
+    s.part(Plane::Peer, 0, 1);
+    s.until("E is empty", 9_000, |w| w.seats().is_empty());
+    s.writes(0);
+    s.join(Plane::Peer, 0, 1);
+    s.reaches(6_000, |w| w.seats() == [1]);
+    s.put(0);
+    s.down(0);
+    s.reaches(15_000, |w| w.leads(1));
+    s.writes(1);
+    s.end()
+}
+
+/// D12: w acked by B; E {B} → ∅; A crashes and comes back without w.
+pub fn d12(without: Option<Cure>) -> Ending {
+    let mut s = forgetful(2, without);
+    waited_on(&mut s, 1);
+    s.down(1);
+    s.until("E is empty", 9_000, |w| w.seats().is_empty());
+    s.world.forget_since_sync(0);
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
+    s.reaches(10_000, |w| w.leads(0));
+    s.writes(0);
+    s.end()
+}
+
+/// D13: w acked by B; A restarts without w, and must ask before it leads.
+pub fn d13(without: Option<Cure>) -> Ending {
+    let mut s = forgetful(3, without);
+    waited_on(&mut s, 1);
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
+    s.reaches(10_000, |w| w.leads(0) || w.leads(1) || w.leads(2));
+    let new = s.world.primaries().first().copied().unwrap_or(0);
+    s.writes(new);
+    s.end()
+}
+
+/// D14: the best among those who stand is not the fullest: the fullest leads.
+pub fn d14(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    waited_on(&mut s, 2);
+    s.down(0);
+    s.until("the fullest leads", 12_000, |w| w.leads(2) || w.leads(1));
+    let new = if s.world.leads(2) { 2 } else { 1 };
+    s.writes(new);
+    s.end()
+}
+
+/// D15: A bumps its epoch and writes w; only C's engine has w, and only B's agent saw the bump.
+pub fn d15(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.watch_lags(2, FOR_EVER);
+    s.part(Plane::Peer, 0, 2);
+    s.part(Plane::Peer, 1, 2);
+    // A bump: the record is lost, A has authority and writes it again.
+    s.fault(Fault::DeleteRecord);
+    s.until("A has bumped", 35_000, |w| w.epoch() >= 2);
+    s.part(Plane::Engine, 0, 1);
+    s.put(0);
+    s.down(0);
+    s.watch_lags(2, 0);
+    s.join(Plane::Peer, 1, 2);
+    s.reaches(15_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.writes(new);
+    s.end()
+}
+
+/// A shrink waits until the rest has the cut offset: w is on A and B, B leaves, C lacks w.
+pub fn shrink_waits(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    waited_on(&mut s, 1);
+    s.down(1);
+    s.reaches(9_000, |w| w.seats() == [2]);
+    s.down(0);
+    s.reaches(12_000, |w| w.leads(2));
+    s.writes(2);
+    s.end()
+}
+
+/// A voter with more than the candidate refuses: B lacks w, C has it.
+pub fn voters(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    waited_on(&mut s, 2);
+    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    s.reaches(12_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.writes(new);
+    s.end()
+}
+
+/// L9: B took over, E′ = {C}; B restarts, loses nothing but cannot know: it leads again with C.
+pub fn l9(without: Option<Cure>) -> Ending {
+    let mut s = begun(3, without);
+    s.put(0);
+    s.down(0);
+    s.until("another leads", 10_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.fault(Fault::KillAgent { member: new, orphan: false, back: 50_000_000 });
+    s.until("somebody leads again", 15_000, |w| w.epoch() >= 3 && !w.primaries().is_empty());
+    s.end()
+}
+
+/// L10: every copy stopped uncleanly: the recovery election leads out of it.
+pub fn l10(without: Option<Cure>) -> Ending {
+    let mut s = forgetful(3, without);
+    s.put(0);
+    for m in 0..3 {
+        s.down(m);
+    }
+    for m in 0..3 {
+        s.up(m);
+    }
+    s.until("somebody leads", 40_000, |w| !w.primaries().is_empty());
+    s.end()
+}
+
+/// What a script may ask of a member's engine is what an agent may: nothing here is a back door.
+pub fn person(without: Option<Cure>) -> Ending {
+    let mut s = begun(2, without);
+    s.put(0);
+    s.down(0);
+    s.fault(Fault::DeleteRecord);
+    s.pass(15_000);
+    let nobody = !s.world.leads(1);
+    s.must("without a record nobody leads", nobody);
+    s.ask(1, Wish::PromoteAcceptingLoss);
+    s.until("a person's word makes B lead", 5_000, |w| w.leads(1));
+    s.must("in a new generation of epochs", s.world.epoch() >= 1 << 32);
+    let _ = EngineCommand::Observe;
+    s.end()
+}
