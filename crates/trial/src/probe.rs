@@ -72,6 +72,12 @@ impl Probes {
         acks.collect()
     }
 
+    /// The member whose engine acknowledged last, of those that did since `from`.
+    pub fn last_to_ack(&self, from: At) -> Option<String> {
+        let last = self.acks_since(from).into_iter().max_by_key(|ack| ack.ended)?;
+        self.tracks.get(last.engine).map(|(name, _)| name.clone())
+    }
+
     /// The number that this member has in an [`Ack`].
     pub fn engine(&self, member: &str) -> Option<usize> {
         self.tracks.iter().position(|(name, _)| name == member)

@@ -160,12 +160,30 @@ impl Stage<'_> {
         let begun = self.clock.now();
         let _ = self.load.journal().ack_after(begun, self.options.healthy_within).await;
         for number in 0..row.scenario.runs {
+            // Every second deed meets a group that has just become healthy, which is when most is
+            // still in motion; the others one that has been at work for a while.
+            if !number.is_multiple_of(2) {
+                self.work().await;
+            }
             let (event, after) = self.one(&row.scenario, &group, number).await?;
             listener(Progress::Event(&row.scenario, &event));
             row.events.push(event);
             group = after;
         }
         Ok(())
+    }
+
+    /// Waits until the load has done a second's work, or cannot.
+    async fn work(&self) {
+        let (begun, plan) = (self.clock.now(), self.options.load);
+        let wanted = plan.rate as usize * plan.writers;
+        let journal = self.load.journal();
+        while journal.acks_since(begun).len() < wanted {
+            let now = self.clock.now();
+            if journal.ack_after(now, self.options.healthy_within).await.is_none() {
+                return;
+            }
+        }
     }
 
     async fn one(

@@ -26,16 +26,22 @@ struct Parts<'a> {
     order: Vec<String>,
 }
 
-/// Deals the parts: wiped is in turn a replica and the old primary, but the primary only when there
-/// is another one left that has everything; the order of starting goes round.
-fn deal<'a>(primary: &'a str, members: &[&'a str], number: u32) -> Option<Parts<'a>> {
-    let others: Vec<&str> = members.iter().copied().filter(|name| *name != primary).collect();
+/// Deals the parts once all are stopped. In turn a replica is wiped and (if it is not the same) the
+/// one that was copied gets its older data back, so that the last primary has everything; or the last
+/// primary is wiped and nobody else harmed, so that every replicated write is left on somebody: with
+/// k = 1 two harmed disks may be all that a write had. The order of starting goes round.
+fn deal<'a>(last: &'a str, copied: &'a str, members: &[&'a str], number: u32) -> Option<Parts<'a>> {
+    let others: Vec<&str> = members.iter().copied().filter(|name| *name != last).collect();
     let turn = number as usize;
-    let first = *others.get(turn / 2 % others.len().max(1))?;
-    let second = others.iter().copied().find(|name| *name != first);
-    let (wiped, older) = match second {
-        Some(second) if !turn.is_multiple_of(2) => (primary, Some(second)),
-        second => (first, second),
+    let (wiped, older) = if turn.is_multiple_of(2) {
+        let spared: Vec<&str> = others.iter().copied().filter(|name| *name != copied).collect();
+        match spared.get(turn / 2 % spared.len().max(1)) {
+            Some(wiped) => (*wiped, (copied != last).then_some(copied)),
+            None => (*others.first()?, None),
+        }
+    } else {
+        others.first()?;
+        (last, None)
     };
     let mut order: Vec<String> = members.iter().map(|name| (*name).to_owned()).collect();
     order.rotate_left(turn % members.len());
@@ -48,26 +54,35 @@ fn deal<'a>(primary: &'a str, members: &[&'a str], number: u32) -> Option<Parts<
 pub(super) async fn all(scene: &Scene<'_>) -> Result<Done, DeedError> {
     let (primary, _) = scene.primary()?;
     let members: Vec<&str> = scene.target.seats.iter().map(|seat| seat.name.as_str()).collect();
-    let parts = deal(&primary.name, &members, scene.number);
-    let parts = parts.ok_or(DeedError::Nobody("second member"))?;
     let seat = |name| scene.target.seat(name).ok_or(DeedError::Nobody("seat of a member"));
-    let copy = match parts.older {
-        Some(older) => Some((seat(older)?, snapshot(scene, seat(older)?).await?)),
-        None => None,
-    };
+    let others = || scene.target.seats.iter().filter(|seat| seat.name != primary.name);
+    let copied = others().nth(scene.number as usize / 2 % others().count().max(1));
+    let copied = copied.ok_or(DeedError::Nobody("second member"))?;
+    let copy = snapshot(scene, copied).await?;
     // So that the others have more, not a wait for anything.
     sleep(OLDER_BY).await;
     let at = scene.clock.now();
-    scene.target.hands.stop_all().await?;
-    let prepared = prepare(seat(parts.wiped)?, copy.as_ref());
-    // They are started whatever became of the files: nobody is left stopped behind a trial.
+    let stopped = scene.target.hands.stop_all().await;
+    // Who leads may change while a group stops: what counts is who acknowledged last.
+    let last = scene.probes.last_to_ack(at).unwrap_or_else(|| primary.name.clone());
+    let parts = deal(&last, &copied.name, &members, scene.number);
+    let parts = parts.ok_or(DeedError::Nobody("second member"))?;
+    let prepared = match &stopped {
+        Ok(()) => {
+            let older = parts.older.map(|name| seat(name).map(|seat| (seat, &copy))).transpose()?;
+            prepare(seat(parts.wiped)?, older)
+        }
+        Err(_) => Ok(()),
+    };
+    // They are started whatever became of the rest: nobody is left stopped behind a trial.
     scene.target.hands.start(&parts.order).await?;
+    stopped?;
     prepared?;
     let mut done = Done { victim: "all".to_owned(), at, ..Done::default() };
-    let older = parts.older.unwrap_or("none");
     done.notes.push(format!(
-        "wiped {}, older {older}, started {}",
+        "{last} led last, wiped {}, older {}, started {}",
         parts.wiped,
+        parts.older.unwrap_or("none"),
         parts.order.join(" ")
     ));
     let group = status::epoch_above(scene.target, scene.before.epoch(), BACK_WITHIN).await?;
@@ -78,9 +93,9 @@ pub(super) async fn all(scene: &Scene<'_>) -> Result<Done, DeedError> {
     Ok(done)
 }
 
-fn prepare(wiped: &Seat, copy: Option<&(&Seat, TempDir)>) -> Result<(), DeedError> {
+fn prepare(wiped: &Seat, older: Option<(&Seat, &TempDir)>) -> Result<(), DeedError> {
     clear_directory(&wiped.data)?;
-    if let Some((seat, copy)) = copy {
+    if let Some((seat, copy)) = older {
         clear_directory(&seat.directory)?;
         copy_directory(copy.path(), &seat.directory)?;
     }
@@ -124,32 +139,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_with_everything_is_always_left() {
+    fn no_replicated_write_is_taken_from_everybody() {
         let three = ["c-0", "c-1", "c-2"];
         for number in 0..12 {
-            for primary in three {
-                let parts = deal(primary, &three, number).expect("three members");
-                let full = three.iter().filter(|m| **m != parts.wiped && Some(**m) != parts.older);
-                assert_eq!(full.count(), 1, "{parts:?}");
-                let mut order = parts.order.clone();
-                order.sort();
-                assert_eq!(order, three);
+            for last in three {
+                for copied in three {
+                    let parts = deal(last, copied, &three, number).expect("three members");
+                    // Either the last primary has everything, or only one disk is harmed.
+                    let spared = parts.wiped != last && parts.older != Some(last);
+                    assert!(spared || parts.older.is_none(), "{last} {copied}: {parts:?}");
+                    assert_ne!(Some(parts.wiped), parts.older);
+                    let mut order = parts.order.clone();
+                    order.sort();
+                    assert_eq!(order, three);
+                }
             }
-            let parts = deal("c-1", &["c-0", "c-1"], number).expect("two members");
-            assert_eq!((parts.wiped, parts.older), ("c-0", None));
+            for copied in ["c-0", "c-1"] {
+                let parts = deal("c-1", copied, &["c-0", "c-1"], number).expect("two members");
+                assert_eq!(parts.older, None, "{parts:?}");
+            }
         }
-        assert_eq!(deal("c-0", &["c-0"], 0), None);
+        assert_eq!(deal("c-0", "c-0", &["c-0"], 0), None);
+        assert_eq!(deal("c-0", "c-0", &["c-0"], 1), None);
     }
 
     #[test]
-    fn the_old_primary_and_every_replica_get_wiped_in_turn() {
+    fn a_replica_and_the_last_primary_are_wiped_in_turn_and_every_order_comes() {
         let three = ["c-0", "c-1", "c-2"];
-        let wiped: std::collections::BTreeSet<&str> =
-            (0..6).filter_map(|n| deal("c-0", &three, n)).map(|parts| parts.wiped).collect();
-        assert_eq!(wiped.len(), 3, "{wiped:?}");
+        let dealt = |n| deal("c-0", "c-2", &three, n).expect("three members");
+        assert_eq!((dealt(0).wiped, dealt(0).older), ("c-1", Some("c-2")));
+        assert_eq!((dealt(1).wiped, dealt(1).older), ("c-0", None));
         let orders: std::collections::BTreeSet<Vec<String>> =
-            (0..6).filter_map(|n| deal("c-0", &three, n)).map(|parts| parts.order).collect();
+            (0..6).map(|n| dealt(n).order).collect();
         assert_eq!(orders.len(), 6, "every order of three");
+        // The one that was copied led last: its data stay.
+        assert_eq!(deal("c-2", "c-2", &three, 0).and_then(|parts| parts.older), None);
     }
 
     #[test]
