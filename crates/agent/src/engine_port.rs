@@ -124,6 +124,13 @@ impl EngineHandle {
     }
 }
 
+impl Drop for EngineHandle {
+    /// No engine without an agent, however the agent ends.
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -145,6 +152,8 @@ pub(crate) struct EnginePort<P> {
     handle: Arc<EngineHandle>,
     orders: mpsc::Receiver<Order>,
     gone: mpsc::Receiver<Gone>,
+    /// The deadline file of the next run.
+    spare_gate: Mutex<Option<Gate>>,
     link: EngineLink,
     admission: Admission,
     durable: Durable,
@@ -184,6 +193,7 @@ impl<P: Platform> EnginePort<P> {
             handle: Arc::clone(&handle),
             orders,
             gone,
+            spare_gate: Mutex::new(None),
             admission: Admission::default(),
             context: Context::default(),
             watch: ProcessWatch::default(),

@@ -172,6 +172,52 @@ async fn a_terminated_agent_stops_its_engine_cleanly() {
     let data = home.path().join("cart-0/data");
     assert!(data.join("interrex/clean-stop").exists(), "it was a clean stop");
     assert!(data.join("dump.rdb").exists(), "the snapshot keeps the place in the stream");
+
+    // The next start reads the snapshot, and then goes on with the append-only file.
+    let (mut agent, _) = spawn_agent(home.path()).await;
+    let ready = std::fs::read_to_string(home.path().join("ready")).expect("it is ready");
+    let http = ready.split(' ').nth(1).expect("its port").parse().expect("a port");
+    until("the append-only file to be on again", || async {
+        let metrics = place::http(http, "GET", "/metrics", "", "").await?.1;
+        let has = |line: &str| metrics.lines().any(|found| found == line);
+        (has("redis_keys 1.0") && has("redis_aof_enabled 1.0")).then_some(())
+    })
+    .await;
+    assert!(!data.join("interrex/clean-stop").exists(), "the snapshot grows old");
+    agent.kill().expect("our child");
+    agent.wait().expect("our child");
+}
+
+/// Runs a member on a file system of 24 MiB that is full when its engine is killed: needs root.
+#[tokio::test]
+async fn a_full_disk_does_not_keep_an_engine_from_starting_again() {
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().to_str().expect("a path of letters");
+    let mount =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs", path]).status();
+    if !mount.is_ok_and(|status| status.success()) {
+        return;
+    }
+    let mut group = Group::in_directory(home.path(), 1, Persistence::AofEverysec);
+    group.start(&first());
+    group.healthy().await;
+    let before = group.status(&first()).await.expect("a report").engine_pid;
+    let mut filler = std::fs::File::create(home.path().join("filler")).expect("a file");
+    while std::io::Write::write_all(&mut filler, &[1; 4096]).is_ok() {}
+    drop(filler);
+    kill(Pid::from_raw(before as i32), Signal::SIGKILL).expect("the engine runs");
+    let again = until("another engine", || async {
+        let report = group.status(&first()).await?;
+        (report.engine_pid != 0 && report.engine_pid != before && report.role == "primary")
+            .then_some(report.epoch)
+    })
+    .await;
+    assert!(again > 1, "it leads in a new epoch");
+    group.agents.remove(&first()).expect("it was started").abort();
+    until("the engine to let go of the disk", || async {
+        Command::new("umount").args(["-q", path]).status().is_ok_and(|done| done.success()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

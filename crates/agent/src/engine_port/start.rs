@@ -122,7 +122,9 @@ impl<P: Platform> EnginePort<P> {
     /// Whether an engine could be started: so that a wrong directive or password file ends the agent
     /// with its reason, and does not become a loop of starts.
     pub(crate) fn check(&self) -> Result<(), AgentError> {
-        self.render(&random_hex::<32>()).map(drop)
+        let (_, gate) = self.render(&random_hex::<32>())?;
+        *lock(&self.spare_gate) = gate;
+        Ok(())
     }
 
     async fn launch(&mut self) -> Result<(), AgentError> {
@@ -155,6 +157,7 @@ impl<P: Platform> EnginePort<P> {
         let reader = follow(launched.output, log.clone())
             .map_err(|source| AgentError::Runtime { what: "read the engine's output", source })?;
         self.run += 1;
+        self.prepare_next_gate();
         self.silent_since = None;
         self.link.reset();
         self.link = EngineLink::new(Endpoint::unix(socket), Credentials::new(AGENT_USER, password));
@@ -231,13 +234,37 @@ impl<P: Platform> EnginePort<P> {
         Ok((rendered, gate.map(|(_, gate)| gate)))
     }
 
+    /// The module, and the deadline file of the next run: the one that was made when there was room
+    /// for it, else a new one.
     fn gate(&self) -> Result<Option<(PathBuf, Gate)>, GateError> {
         let config = &self.parts.config;
         if !config.settings.gate {
             return Ok(None);
         }
-        let module = gate::write_module(&config.run)?;
-        Ok(Some((module, Gate::create(config.run.join("gate"))?)))
+        let module = config.run.join(gate::MODULE_FILE);
+        let is_there = gate::module_bytes()
+            .is_some_and(|bytes| fs::read(&module).is_ok_and(|found| found == bytes));
+        let module = if is_there { module } else { gate::write_module(&config.run)? };
+        let gate = match lock(&self.spare_gate).take() {
+            Some(spare) if spare.path().exists() => spare,
+            _ => self.new_gate()?,
+        };
+        Ok(Some((module, gate)))
+    }
+
+    /// Under another name than the present run's, which goes on with its own.
+    fn new_gate(&self) -> Result<Gate, GateError> {
+        let names = ["gate-a", "gate-b"].map(|name| self.parts.config.run.join(name));
+        let current = lock(&self.handle.gate).as_ref().map(|gate| gate.path().to_owned());
+        let free = names.into_iter().find(|path| Some(path) != current.as_ref());
+        Gate::create(free.expect("one run has one of two names"))
+    }
+
+    /// Makes the next run's deadline file now: a full disk must not keep an engine from starting.
+    fn prepare_next_gate(&self) {
+        if self.parts.config.settings.gate {
+            *lock(&self.spare_gate) = self.new_gate().ok();
+        }
     }
 
     fn accounts(&self, password: &str) -> Result<Vec<Account>, AgentError> {
@@ -286,13 +313,28 @@ fn client_passwords(path: &Path) -> Result<Vec<String>, AgentError> {
     Ok(hashes)
 }
 
-/// Writes a file that only this user may read, replacing what was there.
+/// A configuration is shorter; the file always has this size, so that the next one fits into it.
+const CONFIG_BYTES: usize = 16 * 1024;
+
+/// Writes a file that only this user may read, replacing what was there. On a full disk it is
+/// written into the blocks of the old one.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.resize(bytes.len().next_multiple_of(CONFIG_BYTES), b'\n');
     let aside = path.with_extension("new");
     let _ = fs::remove_file(&aside);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    file.write_all(text.as_bytes())?;
-    fs::rename(&aside, path)
+    let new = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+        file.write_all(&bytes)?;
+        fs::rename(&aside, path)
+    };
+    match new() {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull && path.exists() => {
+            let _ = fs::remove_file(&aside);
+            OpenOptions::new().write(true).open(path)?.write_all(&bytes)
+        }
+        done => done,
+    }
 }
 
 /// Says that the snapshot is whole and as new as the append-only file.
