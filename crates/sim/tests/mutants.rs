@@ -1,9 +1,69 @@
-//! Takes one cure out of the protocol at a time, and expects the checkers to see it in the swarm.
-//! `CURE=…` looks at one, `RUNS=…` gives each more seeds.
+//! Takes one cure out of the protocol at a time, and expects the checkers to see it: in the cure's own
+//! script, or in the swarm (`CURE=…` looks at one, `RUNS=…` gives each more seeds).
+
+#[path = "scripts/authority.rs"]
+mod authority;
+#[path = "scripts/cases.rs"]
+#[allow(dead_code)]
+mod cases;
+#[path = "scripts/common.rs"]
+#[allow(dead_code)]
+mod common;
+#[path = "scripts/data.rs"]
+mod data;
 
 use brain::Cure;
+use sim::script::Ending;
 use sim::trace::Keep;
 use sim::{Plan, World, check};
+
+/// A script that may be played without a cure.
+type Script = fn(Option<Cure>) -> Ending;
+
+/// Each cure with the scripts of its trace.
+const SCRIPTS: &[(Cure, &str, Script)] = &[
+    (Cure::JointUntilOwnSuccess, "h1", authority::h1),
+    (Cure::HigherEpochAfterGiving, "h2", authority::h2),
+    (Cure::AppointedNeedsAcks, "h3", authority::h3),
+    (Cure::JointFromSending, "h4", authority::h4),
+    (Cure::RecreateWithAuthority, "h5", authority::h5),
+    (Cure::WaitAfterRestart, "h8", authority::h8),
+    (Cure::PrimaryAdmits, "d2", data::d2),
+    (Cure::SomebodyStands, "d3", data::d3),
+    (Cure::EpochAtStart, "d4", data::d4),
+    (Cure::ExactOnlyWhenClean, "d5", data::d5),
+    (Cure::AppointedHoldsStamp, "d6", data::d6),
+    (Cure::RaiseWaits, "d7", data::d7),
+    (Cure::SeatFrom, "d9", data::d9),
+    (Cure::ShrinkLiftsHolder, "d12", data::d12),
+    (Cure::RestartedAsksWitnesses, "d13", data::d13),
+    (Cure::HighestLeads, "d14", data::d14),
+    (Cure::BumpIsNoLineage, "d15", data::d15),
+    (Cure::FencedIsNotSeen, "l2", authority::l2),
+    (Cure::HandoverKeepsOld, "l3", authority::l3),
+    (Cure::TakeBackRelease, "l8", authority::l8),
+    (Cure::StandingNeedsNoExactness, "l9", data::l9),
+    (Cure::Recovery, "l10", data::l10),
+    (Cure::LazyReturns, "lazy", authority::lazy),
+    (Cure::ShrinkWaits, "shrink_waits", data::shrink_waits),
+    (Cure::DeadEndStart, "fast_empty_restart", cases::fast_empty_restart),
+    (Cure::VotersProtect, "voters", data::voters),
+    (Cure::Margin, "margin", authority::margin),
+];
+
+#[test]
+fn which_scripts_go_red() {
+    for (cure, name, script) in SCRIPTS {
+        if std::env::var("SCRIPT").is_ok_and(|only| only != *name) {
+            continue;
+        }
+        let ending = script(Some(*cure));
+        if std::env::var("SCRIPT").is_ok() {
+            println!("{}", ending.trace);
+        }
+        println!("{} {cure:?} {name}: {:?}", if ending.is_well() { "WELL" } else { "red " }, ending.faults.first());
+    }
+}
 
 /// The first seed in which this mutant breaks a promise of safety (or of an end, when `live`).
 fn first_red(cure: Cure, seeds: u64, live: bool) -> Option<(u64, check::Violation)> {

@@ -154,6 +154,7 @@ pub fn h8(without: Option<Cure>) -> Ending {
 
 /// H9 cannot be closed (failover.md 2.0): a restored store makes a lapsed holder's version valid.
 /// What is shown: with the old record back, the newer primary's epoch is not given twice for long.
+#[allow(dead_code)]
 pub fn h9() -> (Ending, bool) {
     let mut s = begun(3, None);
     s.put(0);

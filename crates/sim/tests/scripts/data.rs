@@ -63,13 +63,11 @@ pub fn d3(without: Option<Cure>) -> Ending {
 
 /// D4: as D3, but C links to B first and must not thereby have B's epoch.
 pub fn d4(without: Option<Cure>) -> Ending {
-    let mut p = plan(3, without);
-    p.tuning.transfer = (20_000_000_000, 0);
-    let mut s = Stage::begun(p);
+    let mut s = begun(3, without);
     waited_on(&mut s, 1);
     s.down(0);
     s.until("B leads", 10_000, |w| w.leads(1));
-    s.pass(50);
+    s.reaches(3_000, |w| w.is_up(2));
     s.down(1);
     s.reaches(12_000, |w| w.leads(2));
     s.writes(2);
