@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::path::PathBuf;
 
 use nix::unistd::Uid;
 
@@ -130,7 +129,7 @@ pub fn choose(wanted: Wanted<'_>, others: &[Group]) -> Result<Chosen, PortsError
     }
     for index in 0..BLOCKS {
         let block = FIRST_BLOCK + index * BLOCK;
-        let Some(reservation) = Lock::try_take(&reservation_file(block)?)? else { continue };
+        let Some(reservation) = reserve(block)? else { continue };
         let engines = (1..=wanted.members as u16).map(|ordinal| block + ordinal);
         let mut public = vec![block, block + BLOCK - 1];
         public.extend(engines);
@@ -270,9 +269,10 @@ pub fn is_free(port: u16) -> bool {
     cfg!(target_os = "linux") || std::net::TcpStream::connect(loopback(port)).is_err()
 }
 
-/// One file a user and block, in a place that all homes of the user share.
-fn reservation_file(block: u16) -> Result<PathBuf, FileError> {
+/// Keeps a block from everyone else who chooses: one file a user and block, in a place that all
+/// homes of the user share. `None` when somebody has it.
+pub(crate) fn reserve(block: u16) -> Result<Option<Lock>, FileError> {
     let directory = std::env::temp_dir().join(format!("interrex-ports-{}", Uid::current()));
     file::make_directory(&directory)?;
-    Ok(directory.join(block.to_string()))
+    Lock::try_take(&directory.join(block.to_string()))
 }

@@ -26,6 +26,7 @@ use crate::keeper::{self, Parts};
 use crate::links::{Cut, CutFrom, Direction};
 use crate::observe;
 use crate::platform::LocalPlatform;
+use crate::ports;
 use crate::process::{Ended, Process};
 use crate::relay::{self, loopback};
 use crate::store::fault::Faults;
@@ -217,6 +218,8 @@ async fn a_group_comes_up_serves_goes_down_and_comes_up_again_as_it_was() {
     let started = up(world.options(Some("cart")), &mut |step| steps.push(step)).await.unwrap();
     let home = started.home.clone();
     let _guard = Guard(home.clone());
+    // While the group is down its ports are free for other tests: not these.
+    let _reserved = ports::reserve(home.group().ports.write).unwrap().unwrap();
     assert!(!started.ran && started.reports.len() == 2);
     assert!(matches!(steps.first(), Some(Step::Engine(_))), "{steps:?}");
     assert!(steps.contains(&Step::Primary("cart-0".to_owned(), 1)), "{steps:?}");
