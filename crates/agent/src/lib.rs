@@ -199,7 +199,8 @@ pub async fn run<P: Platform>(
         "agent started"
     );
     let parts = Beginning { config: Arc::new(config), platform, keys, engine, file, memory, place };
-    parts.run(signals).await
+    // On the heap: everything that an agent is would else be a part of whoever awaits this.
+    Box::pin(parts.run(signals)).await
 }
 
 /// The ports of one agent.

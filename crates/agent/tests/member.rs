@@ -215,7 +215,11 @@ async fn a_full_disk_does_not_keep_an_engine_from_starting_again() {
     assert!(again > 1, "it leads in a new epoch");
     group.agents.remove(&first()).expect("it was started").abort();
     until("the engine to let go of the disk", || async {
-        Command::new("umount").args(["-q", path]).status().is_ok_and(|done| done.success()).then_some(())
+        Command::new("umount")
+            .args(["-q", path])
+            .status()
+            .is_ok_and(|done| done.success())
+            .then_some(())
     })
     .await;
 }
