@@ -49,6 +49,32 @@ impl Story {
     pub(crate) fn took_ms(&self) -> u64 {
         self.steps.last().map_or(0, |step| step.after_ms)
     }
+
+    /// The phases that there were, in order, each with when it was reached after the beginning.
+    pub(crate) fn phases(&self) -> Vec<Phase> {
+        let reached = |name, rules: &[&str]| {
+            let of_epoch = |step: &&Step| rules.contains(&step.rule.as_str());
+            let step = self.steps.iter().find(of_epoch)?;
+            Some(Phase { name, by: step.member.clone(), after_ms: step.after_ms })
+        };
+        let phases = [
+            reached("decided", &["appointed", "takeover", "give", "reclaimed", "bump", "forced"]),
+            reached("promoted", &["promoted"]),
+            reached("writes routed", &["route"]),
+        ];
+        phases.into_iter().flatten().collect()
+    }
+}
+
+/// A milestone of a story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Phase {
+    /// `decided`, `promoted`, `writes routed`.
+    pub(crate) name: &'static str,
+    /// By whom.
+    pub(crate) by: String,
+    /// Milliseconds since the story began.
+    pub(crate) after_ms: u64,
 }
 
 /// All that belongs to stories, each once, oldest first.
@@ -94,7 +120,7 @@ pub(crate) fn last(decisions: &[&Decision], epoch: Option<u64>) -> Option<Story>
         cause: chosen[0].text.clone(),
         cause_by: chosen[0].member.clone(),
         begun_ms,
-        steps: chosen
+        steps: without_echoes(chosen)
             .into_iter()
             .map(|d| Step {
                 at_ms: d.at_ms,
@@ -106,6 +132,24 @@ pub(crate) fn last(decisions: &[&Decision], epoch: Option<u64>) -> Option<Story>
             })
             .collect(),
     })
+}
+
+/// A decision that only repeats the one before it, said by the same member in the same moment, tells
+/// nothing.
+fn without_echoes(decisions: Vec<&Decision>) -> Vec<&Decision> {
+    let mut kept: Vec<&Decision> = Vec::new();
+    for decision in decisions {
+        let is_echo = kept.last().is_some_and(|before| {
+            before.member == decision.member
+                && before.at_ms == decision.at_ms
+                && !before.text.is_empty()
+                && decision.text.ends_with(&before.text)
+        });
+        if !is_echo {
+            kept.push(decision);
+        }
+    }
+    kept
 }
 
 /// Whether a decision by this rule is the end of a story, or of no story at all.

@@ -45,6 +45,9 @@ pub(super) async fn run(args: Up, printer: &mut Printer) -> Outcome {
     super::attend::until_end(&group, started, &mut ends, printer).await
 }
 
+/// Free bytes that one member needs to start: its state, its first data files, its log.
+const SPACE_BYTES: u64 = 4 << 20;
+
 /// What is to be started, checked.
 pub(crate) struct Plan {
     pub(crate) tag: Option<String>,
@@ -123,9 +126,11 @@ pub(crate) async fn start(
     if let Some(group) = plan.tag.as_deref().and_then(|tag| Group::find(Some(tag)).ok()) {
         check_parts(&group)?;
     }
+    let base = Base::from_env().map_err(|e: HomeError| Failure::of(&e).hint_if(e.hint()))?;
+    check_space(base.path(), plan.spec.as_ref().map_or(1, ValidatedSpec::members))?;
     let lease = plan.spec.as_ref().map(|spec| spec.timing().lease.as_millis());
     let options = Options {
-        base: Base::from_env().map_err(|e: HomeError| Failure::of(&e).hint_if(e.hint()))?,
+        base,
         tag: plan.tag.clone(),
         spec: plan.spec.as_ref().map(spec::to_text).transpose()?,
         members: plan.spec.as_ref().map(ValidatedSpec::members),
@@ -163,6 +168,26 @@ async fn interrupted(made: Option<&Path>) -> Failure {
         Ok(_) => failure.hint("what was started is ended again"),
         Err(error) => failure.because(&error).hint("end it: interrex down --all"),
     }
+}
+
+/// A group that starts on a full disk dies of it one part after the other: better not at all.
+fn check_space(base: &Path, members: u32) -> Result<(), Failure> {
+    // The base may not be there yet: what counts is the nearest directory that is.
+    let Some(there) = base.ancestors().find(|path| path.is_dir()) else { return Ok(()) };
+    // Where the system does not tell, the parts will.
+    let Ok(about) = nix::sys::statvfs::statvfs(there) else { return Ok(()) };
+    let free = u64::from(about.blocks_available()) * u64::from(about.fragment_size());
+    let needed = SPACE_BYTES * u64::from(members);
+    if free >= needed {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the disk of {} is full: {} free, a group of {members} needs {}",
+        there.display(),
+        style::bytes(free),
+        style::bytes(needed)
+    ))
+    .hint("make room there, or name another place with INTERREX_HOME"))
 }
 
 /// What a group's agents would stumble over is told before any of them is started.

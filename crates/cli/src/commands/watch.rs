@@ -24,6 +24,9 @@ use model::Model;
 /// How often the agents are asked and the screen is drawn.
 const FRAME_EVERY: Duration = Duration::from_millis(200);
 
+/// How long an agent may take: a frozen one must not hold up the view.
+const ANSWER_WITHIN: Duration = Duration::from_millis(300);
+
 /// How long the keyboard is waited for before the reader looks whether it is still wanted.
 const KEY_WITHIN: Duration = Duration::from_millis(100);
 
@@ -63,7 +66,7 @@ async fn drive(
     loop {
         tokio::select! {
             _ = frames.tick() => {
-                let seen = group.look().await;
+                let seen = group.look_within(ANSWER_WITHIN).await;
                 model.take(group, &seen).await;
             }
             Some(key) = pressed.recv() => match keys::asked(key) {

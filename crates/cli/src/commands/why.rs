@@ -10,7 +10,7 @@ use crate::args::{Format, Why};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::group::{Group, Seen};
-use crate::story::{self, Story};
+use crate::story::{self, Phase, Story};
 use crate::ui::Printer;
 use crate::ui::style::{self, COLUMNS, Style};
 use crate::ui::table::Table;
@@ -21,6 +21,7 @@ struct WhyView<'a> {
     #[serde(flatten)]
     story: &'a Story,
     took_ms: u64,
+    phases: Vec<Phase>,
     candidates: Vec<Candidate>,
 }
 
@@ -50,7 +51,8 @@ pub(super) async fn run(args: Why, printer: &mut Printer) -> Outcome {
     let candidates = candidates(&story, &seen);
     if args.output.output != Format::Table {
         let took_ms = story.took_ms();
-        let view = WhyView { group: group.tag(), story: &story, took_ms, candidates };
+        let phases = story.phases();
+        let view = WhyView { group: group.tag(), story: &story, took_ms, phases, candidates };
         printer.document(args.output.output, &view)?;
         return Ok(Exit::Healthy);
     }
@@ -107,11 +109,11 @@ fn lines(
     out.extend(table.lines(style, 2));
     out.push(String::new());
     let primary = seen.judgement.primary.as_deref().unwrap_or("nobody");
-    let took = style::span(Duration::from_millis(story.took_ms()));
-    let result = format!(
-        "Result  {primary} leads epoch {}; from the first decision to the last {took}",
-        seen.judgement.epoch
-    );
+    let span = |ms| style::span(Duration::from_millis(ms));
+    let phases: Vec<String> =
+        story.phases().iter().map(|p| format!("{} after {}", p.name, span(p.after_ms))).collect();
+    let measured = if phases.is_empty() { span(story.took_ms()) } else { phases.join(", ") };
+    let result = format!("Result  {primary} leads epoch {}: {measured}", seen.judgement.epoch);
     out.push(style.text(&result));
     out
 }

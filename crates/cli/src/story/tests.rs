@@ -68,6 +68,22 @@ fn two_failovers_in_a_row_are_two_stories() {
 }
 
 #[test]
+fn phases_are_measured_and_echoes_left_out() {
+    let all = [
+        decision(1_000, "a", 1, "exited", "the engine ended"),
+        decision(1_000, "a", 1, "succession", "a: the engine ended"),
+        decision(1_004, "a", 1, "appointed", "b"),
+        decision(1_050, "b", 2, "promoted", ""),
+        decision(1_051, "b", 2, "route", "writes go to b"),
+    ];
+    let story = last(&all.iter().collect::<Vec<_>>(), None).expect("one");
+    let rules: Vec<&str> = story.steps.iter().map(|s| s.rule.as_str()).collect();
+    assert_eq!(rules, ["exited", "appointed", "promoted", "route"]);
+    let phases: Vec<(&str, u64)> = story.phases().iter().map(|p| (p.name, p.after_ms)).collect();
+    assert_eq!(phases, [("decided", 4), ("promoted", 50), ("writes routed", 51)]);
+}
+
+#[test]
 fn routine_and_repetition_make_no_story() {
     assert_eq!(last(&[], None), None);
     let mut routine = decision(1, "a", 1, "heartbeat", "x");

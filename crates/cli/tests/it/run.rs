@@ -70,6 +70,13 @@ impl Place {
         Self { directory: directory.expect("a temporary directory"), path: None }
     }
 
+    /// A place in this directory, which is not removed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn within(directory: &Path) -> Self {
+        let directory = tempfile::Builder::new().prefix("ix").tempdir_in(directory);
+        Self { directory: directory.expect("a directory"), path: None }
+    }
+
     /// The same, with only these programs to be found.
     pub(crate) fn with_path(mut self, path: &Path) -> Self {
         self.path = Some(path.to_owned());

@@ -45,7 +45,7 @@ pub(super) fn asked(key: KeyEvent) -> Option<Asked> {
 
 /// Does it, and leaves a line about it.
 pub(super) async fn carry_out(asked: Asked, group: &Group, model: &mut Model) {
-    let seen = group.look().await;
+    let seen = group.look_within(super::ANSWER_WITHIN).await;
     let said = match asked {
         Asked::KillPrimary => kill("primary", group, &seen),
         Asked::KillReplica => kill("replica", group, &seen),

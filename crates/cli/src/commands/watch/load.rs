@@ -9,8 +9,8 @@ use crate::failure::Failure;
 use crate::group::Group;
 use crate::trials;
 
-/// A gap shorter than this is the load's own pace (a write every 20 ms of four writers).
-const GAP_FROM: Duration = Duration::from_millis(15);
+/// A gap shorter than this is a busy machine's, and not worth a line.
+const GAP_FROM: Duration = Duration::from_millis(100);
 
 /// Few enough that a laptop stays quiet.
 fn plan() -> LoadPlan {
@@ -84,7 +84,7 @@ impl WatchLoad {
         let mut new_acks = 0;
         for ack in acks.into_iter().filter(|ack| *ack < until) {
             let gap = ack.since(running.last_ack);
-            if gap >= GAP_FROM && gap > running.worst.min(Duration::from_millis(50)) {
+            if gap >= GAP_FROM {
                 ended = Some(gap.max(ended.unwrap_or_default()));
             }
             running.worst = running.worst.max(gap);
@@ -98,7 +98,7 @@ impl WatchLoad {
             acked: running.acked,
             silent: now.since(running.last_ack),
             worst: running.worst,
-            ended: ended.filter(|gap| *gap >= Duration::from_millis(50)),
+            ended,
         })
     }
 

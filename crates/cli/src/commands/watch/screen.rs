@@ -12,8 +12,8 @@ use crate::ui::style::{self, Style};
 use crate::verdict::Verdict;
 use crate::view::{MemberView, StatusView};
 
-const KEYS: &str = "[k] kill primary  [r] kill a replica  [p] pause  [c] cut  [h] heal  \
-                    [l] load on/off  [f] failover  [q] quit";
+const KEYS: &str = "[k] kill primary  [r] kill replica  [p] pause  [c] cut  [h] heal  \
+                    [l] load  [f] failover  [q] quit";
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, style: Style) {
