@@ -36,10 +36,10 @@ use engine_side::EngineSide;
 use follow::Following;
 use lead::Leading;
 use outbox::Outbox;
-use succession::{Creation, Succession};
 use standing::WaitingAsk;
 use stop::Stopping;
 use store_side::StoreSide;
+use succession::{Creation, Succession};
 use vote::Vote;
 
 /// One member's election.
@@ -218,7 +218,9 @@ impl Election {
             Input::Engine(news) => self.on_engine(news, now),
             Input::Persisted(id) => self.on_persisted(id, now),
             Input::Asked { ask, wish } => match wish {
-                Wish::Handover { to, dry_run } => self.wish_handover(ask, to, dry_run, now),
+                Wish::Handover { to, dry_run } => {
+                    self.wish_handover(ask, to.as_ref(), dry_run, now)
+                }
                 Wish::Stop { within } => self.wish_stop(ask, within, now),
                 Wish::PromoteAcceptingLoss => self.wish_promote(ask, now),
             },
@@ -252,12 +254,12 @@ impl Election {
         }
         match message {
             Message::Heartbeat(beat) => self.on_heartbeat(from, *beat, now),
-            Message::Ack(ack) => self.on_ack(from, ack, now),
+            Message::Ack(ack) => self.on_ack(from, &ack, now),
             Message::Fenced { epoch } => self.on_fenced(from, epoch),
             Message::StampAsk { ask, until, within } => {
                 self.on_stamp_ask(from, ask, until, within, now);
             }
-            Message::Standing { ask, report } => self.on_standing(from, ask, *report, now),
+            Message::Standing { ask, report } => self.on_standing(from, ask, &report, now),
             Message::PreVoteAsk(candidacy) => self.on_prevote_ask(from, &candidacy, now),
             Message::PreVote { epoch, denied } => self.on_prevote(from, epoch, denied, now),
             Message::PromiseAsk(candidacy) => self.on_promise_ask(from, candidacy, now),

@@ -49,7 +49,7 @@ impl Record {
 
     /// The first record of a group: led by nobody, waiting for `members` (failover.md 2.11).
     pub fn first(members: Vec<MemberName>, lease_ms: u64) -> Self {
-        Self { members, lease_ms, ..Self::default() }
+        Self { lease_ms, members, ..Self::default() }
     }
 
     /// Whether a clean release stands here: nobody leads and somebody has.

@@ -57,6 +57,16 @@ impl Until {
     }
 }
 
+/// How the members of one electorate answer.
+enum Quorum {
+    /// Nobody may succeed: no acks are needed.
+    Unneeded,
+    /// Too few have ever acknowledged.
+    Short,
+    /// Enough have acknowledged the heartbeat that was sent then.
+    Sent(Tick),
+}
+
 /// The authority of one holder in one epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Authority {
@@ -114,23 +124,22 @@ impl Authority {
 
     fn peers_under(&self, electorate: &Electorate) -> Until {
         match self.quorum_sent(electorate) {
-            None => Until::Forever,
-            Some(None) => Until::Never,
-            Some(Some(sent)) => Until::At(sent + Timing::held(self.timing.peer)),
+            Quorum::Unneeded => Until::Forever,
+            Quorum::Short => Until::Never,
+            Quorum::Sent(sent) => Until::At(sent + Timing::held(self.timing.peer)),
         }
     }
 
-    /// The sending of the newest heartbeat that a members have acknowledged: outer `None` when no
-    /// acks are needed, inner `None` when there are too few.
-    fn quorum_sent(&self, electorate: &Electorate) -> Option<Option<Tick>> {
+    /// The sending of the newest heartbeat that a members have acknowledged.
+    fn quorum_sent(&self, electorate: &Electorate) -> Quorum {
         let need = quorum::acks(electorate.len(), electorate.copies, self.failsafe);
         if need == 0 {
-            return None;
+            return Quorum::Unneeded;
         }
         let mut sent: Vec<Tick> =
             electorate.members().filter_map(|m| self.acked.get(m).copied()).collect();
         sent.sort_unstable_by(|a, b| b.cmp(a));
-        Some(sent.get(need - 1).copied())
+        sent.get(need - 1).map_or(Quorum::Short, |at| Quorum::Sent(*at))
     }
 
     /// Whether the peers suffice so well that the lease may rest: the newest heartbeat acknowledged
@@ -138,9 +147,9 @@ impl Authority {
     pub(crate) fn peers_are_fresh(&self, now: Tick) -> bool {
         let limit = self.timing.heartbeat.scaled(2, 1);
         self.under.iter().all(|e| match self.quorum_sent(e) {
-            None => true,
-            Some(None) => false,
-            Some(Some(sent)) => now.since(sent) <= limit,
+            Quorum::Unneeded => true,
+            Quorum::Short => false,
+            Quorum::Sent(sent) => now.since(sent) <= limit,
         })
     }
 
@@ -164,11 +173,6 @@ impl Authority {
     /// appointed).
     pub(crate) fn has_peers(&self, now: Tick) -> bool {
         self.peers().left(now) > self.timing.margin
-    }
-
-    /// Whether a compare-and-swap of its own has succeeded in time.
-    pub(crate) fn has_lease(&self, now: Tick) -> bool {
-        self.lease().left(now) > self.timing.margin
     }
 
     /// The mutant of H1: an unanswered change counts as failed.

@@ -214,10 +214,10 @@ impl Election {
         };
         let higher = if let Denial::Epoch(epoch) = denial { Some(*epoch) } else { None };
         self.give_up(&text, wait, now);
-        if let (Some(epoch), Some(peer)) = (higher, self.peers.get_mut(from)) {
-            if let Some((report, _)) = &mut peer.report {
-                report.epoch = report.epoch.max(epoch);
-            }
+        if let (Some(epoch), Some(peer)) = (higher, self.peers.get_mut(from))
+            && let Some((report, _)) = &mut peer.report
+        {
+            report.epoch = report.epoch.max(epoch);
         }
     }
 
@@ -280,7 +280,8 @@ impl Election {
         let asked = &candidate.asked;
         let same = promise.epoch == asked.epoch
             && (!keeps
-                || (promise.for_epoch, promise.for_version) == (asked.for_epoch, asked.for_version));
+                || (promise.for_epoch, promise.for_version)
+                    == (asked.for_epoch, asked.for_version));
         if !same || !matches!(candidate.stage, Stage::Promises(_)) {
             return;
         }
@@ -311,11 +312,8 @@ impl Election {
         // A held record asks for the very pods that may have acked; a released one for the disks.
         let by_disk = record.is_released() || !self.settings.keeps(Cure::WholeIdentity);
         let seat_of = |id| if by_disk { e.seat_of_disk(id) } else { e.seat(id) };
-        let quorum: Vec<(&Seat, &Standing)> = candidate
-            .granted
-            .values()
-            .filter_map(|r| seat_of(&r.who.id).map(|s| (s, r)))
-            .collect();
+        let quorum: Vec<(&Seat, &Standing)> =
+            candidate.granted.values().filter_map(|r| seat_of(&r.who.id).map(|s| (s, r))).collect();
         let need = quorum::promises(e.len(), e.copies, self.settings.failsafe);
         if quorum.len() < need || e.is_empty() {
             return Some(Shortfall::Promises(quorum.len(), need.max(1)));
@@ -380,11 +378,8 @@ impl Election {
         record.renewal = renewal;
         let request = self.out.request();
         let version = candidate.version.clone();
-        let act = Act::Replace {
-            request,
-            expected: Some(version),
-            record: Box::new(record.clone()),
-        };
+        let act =
+            Act::Replace { request, expected: Some(version), record: Box::new(record.clone()) };
         self.out.push(act, Reason::story("takeover", text));
         if let Some(candidate) = &mut self.candidate {
             candidate.stage = Stage::Taking { request, sent: now, record: Box::new(record) };
@@ -420,7 +415,9 @@ impl Election {
         now: Tick,
     ) -> bool {
         let Some(candidate) = &self.candidate else { return false };
-        let Stage::Taking { request: taking, sent, record } = &candidate.stage else { return false };
+        let Stage::Taking { request: taking, sent, record } = &candidate.stage else {
+            return false;
+        };
         if *taking != request {
             return false;
         }

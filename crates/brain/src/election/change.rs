@@ -187,12 +187,12 @@ impl Election {
                 via.insert(name.clone(), (helper, report.who.id.clone()));
             }
         }
-        if let Some(leading) = &mut self.leading {
-            if leading.via != via {
-                leading.via = via;
-                leading.next_beat = now;
-                self.wake_by(now);
-            }
+        if let Some(leading) = &mut self.leading
+            && leading.via != via
+        {
+            leading.via = via;
+            leading.next_beat = now;
+            self.wake_by(now);
         }
     }
 
@@ -354,12 +354,11 @@ impl Election {
     /// A compare-and-swap of this holder has succeeded: the change may be done.
     pub(super) fn change_committed(&mut self, now: Tick) {
         let Some(leading) = &mut self.leading else { return };
-        if leading.change.as_ref().is_some_and(|c| c.stage == Stage::Writing) {
-            if let Some(Change { kind: Kind::Grow(member), .. }) = leading.change.take() {
-                if let Some(peer) = self.peers.get_mut(&member.name) {
-                    peer.seated = now;
-                }
-            }
+        if leading.change.as_ref().is_some_and(|c| c.stage == Stage::Writing)
+            && let Some(Change { kind: Kind::Grow(member), .. }) = leading.change.take()
+            && let Some(peer) = self.peers.get_mut(&member.name)
+        {
+            peer.seated = now;
         }
         if leading.change.is_none() {
             leading.expelled.clear();

@@ -309,7 +309,8 @@ impl Election {
         }
         self.admit(now);
         let want = self.engine.want.clone();
-        if self.engine.posture() == Some(want.clone()) && self.engine.posture_under_way().is_none() {
+        if self.engine.posture() == Some(want.clone()) && self.engine.posture_under_way().is_none()
+        {
             return;
         }
         match self.engine.posture_under_way() {
@@ -472,7 +473,7 @@ impl Election {
         };
         self.out.note(why);
         if led {
-            self.lead_lost_engine(text, own_fault, now);
+            self.lead_lost_engine(&text, own_fault, now);
         }
     }
 

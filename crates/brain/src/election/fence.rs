@@ -54,7 +54,8 @@ impl Election {
         if let Some(leading) = &mut self.leading {
             leading.soft_paused = true;
         }
-        let text = format!("neither lease nor peers are fresh: writes wait, {left} of authority left");
+        let text =
+            format!("neither lease nor peers are fresh: writes wait, {left} of authority left");
         let why = Reason::story("fence-soft", text);
         self.tell_engine(EngineCommand::PauseWrites(left), why);
     }

@@ -38,7 +38,8 @@ impl Election {
                 nack: Some(stands),
                 report,
             };
-            let text = format!("{from} leads epoch {}, epoch {stands} stands against it", beat.epoch);
+            let text =
+                format!("{from} leads epoch {}, epoch {stands} stands against it", beat.epoch);
             return self.send(from, Message::Ack(ack), Reason::detail("nack", text));
         }
         self.yield_to(&beat, now);
@@ -73,16 +74,17 @@ impl Election {
             return Some(known);
         }
         // One epoch has one holder; the same one may be met again in a later run only by a new epoch.
-        let another = self.following.as_ref().is_some_and(|f| {
-            f.beat.epoch == beat.epoch && f.beat.holder.id != beat.holder.id
-        });
+        let another = self
+            .following
+            .as_ref()
+            .is_some_and(|f| f.beat.epoch == beat.epoch && f.beat.holder.id != beat.holder.id);
         (another || self.memory.led == beat.epoch).then_some(known)
     }
 
     /// A newer epoch has a primary: whatever this member was about is over.
     fn yield_to(&mut self, beat: &Heartbeat, now: Tick) {
         if self.leading.is_some() {
-            self.step_down(format!("{} leads epoch {}", beat.holder.id.name, beat.epoch), now);
+            self.step_down(&format!("{} leads epoch {}", beat.holder.id.name, beat.epoch), now);
         }
         self.end_succession();
         self.drop_candidacy(now);
@@ -125,8 +127,7 @@ impl Election {
     }
 
     fn acknowledge(&mut self, beat: &Heartbeat, changed: bool, now: Tick) {
-        self.last_ack =
-            Some(GivenAck { to: beat.holder.clone(), epoch: beat.epoch, at: now });
+        self.last_ack = Some(GivenAck { to: beat.holder.clone(), epoch: beat.epoch, at: now });
         let ack = Ack {
             epoch: beat.epoch,
             version: beat.electorate.version,
@@ -153,10 +154,11 @@ impl Election {
         if !self.settings.keeps(Cure::FencedIsNotSeen) {
             return;
         }
-        if let Some(following) = &mut self.following {
-            if following.beat.holder.id.name == *from && following.beat.epoch == epoch {
-                following.seen = None;
-            }
+        if let Some(following) = &mut self.following
+            && following.beat.holder.id.name == *from
+            && following.beat.epoch == epoch
+        {
+            following.seen = None;
         }
         if self.last_ack.as_ref().is_some_and(|a| a.to.id.name == *from && a.epoch == epoch) {
             self.last_ack = None;
@@ -261,7 +263,7 @@ impl Memory {
             Some(known) => known.clone_from(beginning),
             None => self.history.push(beginning.clone()),
         }
-        self.history.sort_by(|a, b| b.epoch.cmp(&a.epoch));
+        self.history.sort_by_key(|b| std::cmp::Reverse(b.epoch));
         self.history.truncate(Self::HISTORY_MAX);
     }
 }

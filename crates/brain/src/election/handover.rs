@@ -59,7 +59,7 @@ impl Election {
     pub(super) fn wish_handover(
         &mut self,
         ask: AskId,
-        to: Option<MemberName>,
+        to: Option<&MemberName>,
         dry_run: bool,
         now: Tick,
     ) {
@@ -70,15 +70,15 @@ impl Election {
         if leading.state != State::Writable || leading.handover.is_some() || leading.gave {
             return self.answer(ask, Err("another change of the primary is under way".into()));
         }
-        match self.successor(to.as_ref()) {
+        match self.successor(to) {
             Err(error) => self.answer(ask, Err(error)),
             Ok(best) if dry_run => {
                 let text = format!("{} would lead: {}", best.who.id.name, best.stamp);
                 self.answer(ask, Ok(text));
             }
             Ok(best) => {
-                let to = Some(best.who.id.name);
-                self.begin_handover(to, Some(ask), "asked for", now);
+                let to = best.who.id.name;
+                self.begin_handover(Some(&to), Some(ask), "asked for", now);
             }
         }
     }
@@ -125,12 +125,12 @@ impl Election {
     /// Hands over to `to`, or to the best.
     pub(super) fn begin_handover(
         &mut self,
-        to: Option<MemberName>,
+        to: Option<&MemberName>,
         ask: Option<AskId>,
         why: &str,
         now: Tick,
     ) {
-        match self.successor(to.as_ref()) {
+        match self.successor(to) {
             Ok(best) => {
                 let text = format!("{} hands over to {}: {why}", self.id.name, best.who.id.name);
                 self.out.note(Reason::story("handover", text));
@@ -213,7 +213,8 @@ impl Election {
         self.asks_made += 1;
         let question = self.asks_made;
         let Some(leading) = &mut self.leading else { return };
-        let seated: Vec<MemberName> = leading.electorate.members().map(|m| m.name.clone()).collect();
+        let seated: Vec<MemberName> =
+            leading.electorate.members().map(|m| m.name.clone()).collect();
         let Some(handover) = &mut leading.handover else { return };
         handover.stage = stage;
         handover.question = question;
@@ -242,17 +243,16 @@ impl Election {
         if handover.question != ask {
             return;
         }
-        let offset = match handover.stage {
-            Stage::Catching(offset, _) | Stage::Verifying(offset, _) => offset,
-            _ => return,
+        let (Stage::Catching(offset, _) | Stage::Verifying(offset, _)) = handover.stage else {
+            return;
         };
         if report.stamp.complete && report.stamp.offset >= offset {
             handover.reached.push(from.clone());
         }
-        if let Some(to) = &mut handover.to {
-            if to.who.id == report.who.id {
-                *to = report.clone();
-            }
+        if let Some(to) = &mut handover.to
+            && to.who.id == report.who.id
+        {
+            *to = report.clone();
         }
         self.wake_by(now);
         self.step_handover(now);
@@ -268,7 +268,7 @@ impl Election {
         let over = now.since(began) >= Self::PAUSE.scaled(4, 5);
         match handover.stage {
             Stage::Pausing | Stage::Measuring(_) if over => self.back_out("it took too long", now),
-            Stage::Pausing | Stage::Measuring(_) => {}
+            Stage::Pausing | Stage::Measuring(_) | Stage::Giving(_) => {}
             Stage::Catching(_, since) => {
                 let late = now.since(since) >= Self::CATCH_UP;
                 if reached || (release && late) {
@@ -291,7 +291,6 @@ impl Election {
                     self.back_out("the final offsets differ: the pause had ended", now);
                 }
             }
-            Stage::Giving(_) => {}
             Stage::Undecided => self.lead_on_higher(now),
         }
         if self.handover().is_some() {
@@ -331,7 +330,10 @@ impl Election {
                 let stays = self.settings.keeps(Cure::HandoverKeepsOld).then_some(me);
                 let record = self.appointment(&old, &best, epoch, stays);
                 let name = best.who.id.name;
-                (record, format!("{name} takes over as epoch {epoch}: {why}, offset {offset} on both"))
+                (
+                    record,
+                    format!("{name} takes over as epoch {epoch}: {why}, offset {offset} on both"),
+                )
             }
             None => (self.released(old, offset, &why, reached), format!("released: {why}")),
         };

@@ -1,14 +1,15 @@
-//! Leading: heartbeats, renewals, promotion and every compare-and-swap of a holder (failover.md 2.4
-//! to 2.7, 2.9).
+//! Leading: heartbeats, renewals and promotion (failover.md 2.4 to 2.7, 2.9). The holder's writes of
+//! the record are in `lead/write.rs`.
+
+mod write;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::Replid;
 
 use crate::cure::Cure;
-use crate::effect::{Act, PersistId, RequestId, Route};
+use crate::effect::{Act, PersistId, Route};
 use crate::identity::{Epoch, MemberId, MemberName};
-use crate::input::StoreOutcome;
 use crate::message::{Ack, Attach, Beginning, Heartbeat, Message};
 use crate::reason::Reason;
 use crate::record::{Electorate, Lineage, Record, Version};
@@ -21,6 +22,7 @@ use super::authority::Authority;
 use super::change::Change;
 use super::engine_side::Posture;
 use super::handover::Handover;
+pub(crate) use write::{CasKind, HolderCas};
 
 /// How far the lead has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,26 +37,6 @@ pub(crate) enum State {
     Fenced(Tick, bool),
     /// The engine has been demoted by a handover or a release.
     Yielded,
-}
-
-/// What a holder's compare-and-swap is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CasKind {
-    Renew,
-    Bump,
-    Electorate,
-    /// The lease is given away: to a successor, or to nobody.
-    Give,
-}
-
-/// A compare-and-swap of the holder, on its way or waiting for the disk.
-#[derive(Debug)]
-pub(crate) struct HolderCas {
-    pub(crate) kind: CasKind,
-    record: Box<Record>,
-    why: Reason,
-    after: PersistId,
-    sent: Option<(RequestId, Tick)>,
 }
 
 /// This member holds the record.
@@ -175,7 +157,11 @@ impl Election {
             beats: VecDeque::new(),
             seq: 0,
             next_beat: now,
-            next_renew: if lease_sent.is_some() { now + timing.renew } else { now + timing.heartbeat },
+            next_renew: if lease_sent.is_some() {
+                now + timing.renew
+            } else {
+                now + timing.heartbeat
+            },
             cas: None,
             own: VecDeque::new(),
             gave: false,
@@ -295,7 +281,7 @@ impl Election {
         }
     }
 
-    pub(super) fn on_ack(&mut self, from: &MemberName, ack: Ack, now: Tick) {
+    pub(super) fn on_ack(&mut self, from: &MemberName, ack: &Ack, now: Tick) {
         self.learn_standing(from, &ack.report, now);
         let Some(leading) = &mut self.leading else { return };
         if let Some(stands) = ack.nack {
@@ -341,7 +327,12 @@ impl Election {
             return self.bump("a member has promised a newer epoch", now);
         }
         let record = self.holder_record();
-        self.holder_cas(CasKind::Renew, record, Reason::detail("renew", "the lease is renewed"), now);
+        self.holder_cas(
+            CasKind::Renew,
+            record,
+            Reason::detail("renew", "the lease is renewed"),
+            now,
+        );
     }
 
     /// The newest heartbeat that a members acknowledged is younger than 2 H, and no link is broken.
@@ -368,201 +359,6 @@ impl Election {
         }
         let why = Reason::story("bump", format!("epoch {epoch}: {why}"));
         self.holder_cas(CasKind::Bump, record, why, now);
-    }
-
-    /// The record as this holder has it, ready to be changed.
-    pub(super) fn holder_record(&self) -> Record {
-        let me = self.incarnation();
-        let mut record = match (self.store.record(), &self.leading) {
-            (Some(seen), _) if seen.holder.as_ref() == Some(&me) && !self.store.lacking => {
-                seen.clone()
-            }
-            (_, Some(leading)) => leading.base.clone(),
-            (seen, None) => seen.cloned().unwrap_or_default(),
-        };
-        if let Some(leading) = &self.leading {
-            record.epoch = leading.epoch;
-            record.lineage = Some(leading.lineage.clone());
-            record.electorate = leading.electorate.clone();
-        }
-        record.holder = Some(me);
-        record.lease_ms = self.settings.timing.lease.as_millis();
-        record
-    }
-
-    /// Every compare-and-swap of a holder goes through here, one at a time.
-    pub(super) fn holder_cas(
-        &mut self,
-        kind: CasKind,
-        mut record: Record,
-        why: Reason,
-        now: Tick,
-    ) -> bool {
-        if self.leading.as_ref().is_none_or(|l| l.cas.is_some()) {
-            return false;
-        }
-        record.renewal = self.next_renewal();
-        let after = if matches!(kind, CasKind::Renew) {
-            PersistId(0)
-        } else {
-            // A new epoch or electorate is on disk before it is sent (failover.md 2.1).
-            if !matches!(kind, CasKind::Give) {
-                self.memory.led = self.memory.led.max(record.epoch);
-            }
-            self.persist("cas", now)
-        };
-        let Some(leading) = &mut self.leading else { return false };
-        if matches!(kind, CasKind::Electorate) && self.settings.keeps(Cure::JointFromSending) {
-            leading.authority.also_under(record.electorate.clone());
-        }
-        leading.cas = Some(HolderCas { kind, record: Box::new(record), why, after, sent: None });
-        self.send_cas(now);
-        true
-    }
-
-    /// Sends the waiting compare-and-swap once its memory is on disk.
-    fn send_cas(&mut self, now: Tick) {
-        let expected = self.store.version().cloned();
-        let persisted = self.out.persisted;
-        let Some(leading) = &mut self.leading else { return };
-        let Some(cas) = &mut leading.cas else { return };
-        if cas.sent.is_some() || persisted < cas.after {
-            return;
-        }
-        let request = self.out.request();
-        cas.sent = Some((request, now));
-        leading.own.push_back((cas.record.renewal.clone(), now, cas.kind.clone()));
-        while leading.own.len() > 16 {
-            leading.own.pop_front();
-        }
-        leading.gave |= matches!(cas.kind, CasKind::Give);
-        let act = Act::Replace { request, expected, record: cas.record.clone() };
-        let why = cas.why.clone();
-        self.out.push(act, why);
-    }
-
-    pub(super) fn lead_persisted(&mut self, now: Tick) {
-        self.send_cas(now);
-        self.succession_persisted(now);
-    }
-
-    /// The answer to any compare-and-swap.
-    pub(super) fn on_replace(&mut self, request: RequestId, outcome: StoreOutcome, now: Tick) {
-        if self.candidate_replaced(request, &outcome, now)
-            || self.succession_replaced(request, &outcome, now)
-            || self.creation_replaced(request, &outcome, now)
-        {
-            return;
-        }
-        let Some(leading) = &mut self.leading else { return };
-        let ours = leading.cas.as_ref().and_then(|c| c.sent).is_some_and(|(r, _)| r == request);
-        if !ours {
-            return;
-        }
-        let Some(cas) = leading.cas.take() else { return };
-        let sent = cas.sent.map_or(now, |(_, at)| at);
-        match outcome {
-            StoreOutcome::Replaced(version) => {
-                self.store.learn(version, (*cas.record).clone(), now);
-                self.holder_succeeded(&cas.kind, &cas.record, sent, now);
-            }
-            StoreOutcome::Conflict => {
-                self.cas_failed(&cas.kind, "the record changed meanwhile", now);
-                self.read_now(now, "conflict");
-            }
-            StoreOutcome::Unavailable(error) => {
-                // Certainly not carried out: what was to be given away is this member's still.
-                if matches!(cas.kind, CasKind::Give) {
-                    leading.gave = false;
-                }
-                self.cas_failed(&cas.kind, &error, now);
-            }
-            StoreOutcome::Unanswered | StoreOutcome::Read(_) => {
-                if !self.settings.keeps(Cure::JointUntilOwnSuccess) {
-                    if let Some(l) = &mut self.leading {
-                        l.authority.settle_mutant();
-                    }
-                }
-                self.cas_failed(&cas.kind, "the store has not answered", now);
-                self.read_now(now, "unanswered");
-            }
-        }
-    }
-
-    fn cas_failed(&mut self, kind: &CasKind, error: &str, now: Tick) {
-        let renew = self.settings.timing.renew;
-        if let Some(leading) = &mut self.leading {
-            leading.next_renew = now + renew.scaled(1, 2);
-        }
-        let text = format!("the record was not written ({kind:?}): {error}");
-        self.out.note(Reason::detail("store", text.clone()));
-        if matches!(kind, CasKind::Give) {
-            self.give_failed(&text, now);
-        }
-    }
-
-    /// A compare-and-swap of this holder stands in the store.
-    fn holder_succeeded(&mut self, kind: &CasKind, record: &Record, sent: Tick, now: Tick) {
-        if matches!(kind, CasKind::Give) {
-            return self.given(record, now);
-        }
-        let renew = self.settings.timing.renew;
-        let Some(leading) = &mut self.leading else { return };
-        leading.authority.renewed(sent, record.electorate.clone());
-        leading.epoch = record.epoch;
-        leading.electorate = record.electorate.clone();
-        leading.base = record.clone();
-        leading.next_renew = now + renew;
-        self.memory.electorate = Some((record.epoch, record.electorate.clone()));
-        self.dirty = true;
-        leading.own.retain(|(renewal, ..)| *renewal == record.renewal);
-        let overruled = leading.gave && matches!(kind, CasKind::Bump);
-        if matches!(kind, CasKind::Electorate | CasKind::Bump) {
-            leading.next_beat = now;
-            if overruled {
-                self.handover_overruled(now);
-            }
-            self.beat(now);
-        }
-        self.change_committed(now);
-    }
-
-    /// The record was read or watched while leading: an unanswered write may turn out done, a person
-    /// may have a wish.
-    pub(super) fn lead_with_record(&mut self, now: Tick) {
-        let Some(record) = self.store.record().cloned() else { return };
-        let Some(leading) = &mut self.leading else { return };
-        if let Some(at) = leading.own.iter().position(|(own, ..)| *own == record.renewal) {
-            let under_way = leading.cas.as_ref().map(|c| c.record.renewal == record.renewal);
-            if under_way != Some(false) {
-                leading.cas = None;
-                let (_, sent, kind) = leading.own.remove(at).expect("position was just found");
-                self.holder_succeeded(&kind, &record, sent, now);
-            }
-        }
-        self.heed_wish(&record, now);
-    }
-
-    /// A wish that stands in the record (failover.md 2.1, `handover`).
-    fn heed_wish(&mut self, record: &Record, now: Tick) {
-        let Some(wish) = &record.handover else { return };
-        let Some(leading) = &mut self.leading else { return };
-        if leading.wish_done.as_ref() == Some(&wish.id) || leading.state != State::Writable {
-            return;
-        }
-        leading.wish_done = Some(wish.id.clone());
-        self.begin_handover(wish.to.clone(), None, "wished for in the record", now);
-    }
-
-    /// The record is gone, or an older one stands there: a holder with authority writes it again,
-    /// with a higher epoch (failover.md 2.4); nobody else may.
-    pub(super) fn lead_without_record(&mut self, now: Tick) {
-        let keeps = self.settings.keeps(Cure::RecreateWithAuthority);
-        let Some(leading) = &self.leading else { return };
-        if leading.gave || leading.cas.is_some() || (keeps && !leading.authority.holds(now)) {
-            return;
-        }
-        self.bump("the record was missing or older than what this holder knows", now);
     }
 
     /// Authority is back after a fence: the same epoch stands, so it goes on (failover.md 2.7 F2).
@@ -664,9 +460,9 @@ impl Election {
     }
 
     /// The lead is over without a word from this member.
-    pub(super) fn step_down(&mut self, text: String, now: Tick) {
+    pub(super) fn step_down(&mut self, text: &str, now: Tick) {
         let Some(leading) = self.leading.take() else { return };
-        let why = Reason::story("deposed", text.clone());
+        let why = Reason::story("deposed", text);
         self.demote_now(why.clone());
         self.out.note(why.clone());
         self.tell_engine(crate::effect::EngineCommand::Unpause, Reason::routine("deposed"));

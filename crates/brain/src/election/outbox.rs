@@ -1,9 +1,9 @@
 //! Effects on their way out, and the numbers that tell them apart.
 
 use crate::effect::{Act, Effect, EngineCommand, PersistId, RequestId};
+use crate::identity::MemberName;
 use crate::memory::Memory;
 use crate::message::Message;
-use crate::identity::MemberName;
 use crate::reason::Reason;
 
 /// Something that may leave only once the memory is on disk.
@@ -49,11 +49,6 @@ impl Outbox {
         let id = PersistId(self.persists);
         self.push(Act::Persist { id, memory: Box::new(memory.clone()) }, why);
         id
-    }
-
-    /// The newest memory handed out.
-    pub(crate) fn newest_persist(&self) -> PersistId {
-        PersistId(self.persists)
     }
 
     pub(crate) fn after(&mut self, id: PersistId, deferred: Deferred) {

@@ -51,13 +51,18 @@ impl Election {
         if self.silence(now) < patience || self.blocked.is_some() || self.following_is_fresh(now) {
             return;
         }
-        let all: Vec<String> = self.members_of_record().iter().map(|m| m.name.to_string()).collect();
+        let all: Vec<String> =
+            self.members_of_record().iter().map(|m| m.name.to_string()).collect();
         let why = if self.is_of_record(&self.id) {
             "no takeover has succeeded yet".to_owned()
         } else {
-            format!("only {} may lead by the record, and this member is not of them", all.join(", "))
+            format!(
+                "only {} may lead by the record, and this member is not of them",
+                all.join(", ")
+            )
         };
-        self.blocked = Some(format!("RecoveryBlocked: epoch {} has no primary: {why}", record.epoch));
+        self.blocked =
+            Some(format!("RecoveryBlocked: epoch {} has no primary: {why}", record.epoch));
     }
 
     /// What every other member says, as far as it is recent.
@@ -125,7 +130,8 @@ impl Election {
         let allowed = everybody || (!self.settings.persistent && self.patience_is_over(now));
         if !nobody_has || !allowed {
             if nobody_has {
-                self.blocked = Some("RecoveryBlocked: this member has no data, others are silent".into());
+                self.blocked =
+                    Some("RecoveryBlocked: this member has no data, others are silent".into());
             }
             return;
         }
@@ -145,8 +151,7 @@ impl Election {
     fn create(&mut self, old: &Record, others: &[Standing], text: String, now: Tick) {
         let epoch = self.epoch_known().max(old.epoch).next();
         let start = self.own_line_offset();
-        let seats =
-            others.iter().map(|r| Seat { member: r.who.id.clone(), from: start }).collect();
+        let seats = others.iter().map(|r| Seat { member: r.who.id.clone(), from: start }).collect();
         let mut record = old.clone();
         record.holder = Some(self.incarnation());
         record.epoch = epoch;
@@ -190,7 +195,9 @@ impl Election {
         let reports = self.recent_reports(now);
         let is_lost = |name: &MemberName| {
             answered.contains(name)
-                && reports.get(name).is_some_and(|r| r.lost || r.virgin || !self.is_of_record(&r.who.id))
+                && reports
+                    .get(name)
+                    .is_some_and(|r| r.lost || r.virgin || !self.is_of_record(&r.who.id))
         };
         let silent: Vec<String> = members
             .iter()

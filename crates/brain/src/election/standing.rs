@@ -107,19 +107,20 @@ impl Election {
             self.stamp_as_primary(&view);
         } else if view.upstream.is_some() {
             self.stamp_as_replica(&view, now);
-        } else if view.replid.is_known() && self.continues_stamp(&view) {
-            if let Some(offset) = view.offset {
-                self.memory.stamp.offset = offset;
-            }
+        } else if view.replid.is_known()
+            && self.continues_stamp(&view)
+            && let Some(offset) = view.offset
+        {
+            self.memory.stamp.offset = offset;
         }
         self.memory.stamp.durable = view.durable.min(self.memory.stamp.offset);
         let after = (self.memory.stamp.complete, self.memory.stamp.epoch, self.memory.exact);
-        if before != after {
+        if before == after {
+            self.dirty = true;
+        } else {
             self.dirty = true;
             self.next_persist = now;
             self.next_gossip = self.next_gossip.min(now);
-        } else {
-            self.dirty = true;
         }
     }
 
@@ -198,7 +199,7 @@ impl Election {
     ) {
         let deadline = now + within;
         self.asks.retain(|a| a.from != *from);
-        self.asks.push(WaitingAsk { from: from.clone(), ask, until, deadline});
+        self.asks.push(WaitingAsk { from: from.clone(), ask, until, deadline });
         self.observe_soon(now);
         self.answer_asks(now);
     }
@@ -214,8 +215,7 @@ impl Election {
         let (due, waiting): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.asks).into_iter().partition(|a| {
                 let reached = a.until.is_none_or(|until| offset >= until);
-                reached
-                    || now >= a.deadline
+                reached || now >= a.deadline
             });
         self.asks = waiting;
         for ask in due {
@@ -232,12 +232,12 @@ impl Election {
         &mut self,
         from: &MemberName,
         ask: u64,
-        report: Standing,
+        report: &Standing,
         now: Tick,
     ) {
-        self.learn_standing(from, &report, now);
-        self.succession_hears(from, ask, &report, now);
-        self.handover_hears(from, ask, &report, now);
+        self.learn_standing(from, report, now);
+        self.succession_hears(from, ask, report, now);
+        self.handover_hears(from, ask, report, now);
         self.change_hears(now);
     }
 

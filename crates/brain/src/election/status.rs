@@ -17,7 +17,9 @@ impl Election {
         let record = self.store.record();
         let primary = match (&self.leading, self.primary_known()) {
             (Some(_), _) => Some(self.id.name.to_string()),
-            (None, Some(holder)) if self.following_is_fresh(now) => Some(holder.id.name.to_string()),
+            (None, Some(holder)) if self.following_is_fresh(now) => {
+                Some(holder.id.name.to_string())
+            }
             _ => record.and_then(|r| r.holder.as_ref()).map(|h| h.id.name.to_string()),
         };
         let why_not = self.why_not_electable(now);
@@ -25,13 +27,19 @@ impl Election {
             Some(leading) => Some(&leading.electorate),
             None => record.map(|r| &r.electorate),
         };
-        let blocked = self.blocked.clone().filter(|_| {
-            self.leading.as_ref().is_none_or(|l| l.state != State::Writable)
-        });
+        let blocked = self
+            .blocked
+            .clone()
+            .filter(|_| self.leading.as_ref().is_none_or(|l| l.state != State::Writable));
         MemberReport {
             name: self.id.name.to_string(),
             role: self.role_word().to_owned(),
-            epoch: self.leading.as_ref().map(|l| l.epoch).or(record.map(|r| r.epoch)).map_or(0, |e| e.0),
+            epoch: self
+                .leading
+                .as_ref()
+                .map(|l| l.epoch)
+                .or(record.map(|r| r.epoch))
+                .map_or(0, |e| e.0),
             primary,
             lag: self.lag(),
             complete: stamp.complete,

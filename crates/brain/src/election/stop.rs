@@ -73,7 +73,10 @@ impl Election {
                 if self.engine.phase == Phase::Absent {
                     self.be_gone(now);
                 } else if now >= deadline {
-                    self.kill_engine(Reason::story("stop", "the engine did not end in time: killed"));
+                    self.kill_engine(Reason::story(
+                        "stop",
+                        "the engine did not end in time: killed",
+                    ));
                     if let Some(stopping) = &mut self.stopping {
                         stopping.deadline = now + Span::from_millis(1000);
                     }
@@ -131,7 +134,7 @@ impl Election {
         if leading.state != State::Writable {
             // Nothing was promised in this epoch by a write: the record may be left as it is.
             if now.since(began) >= self.settings.timing.heartbeat.scaled(2, 1) {
-                self.step_down("told to stop before the promotion".into(), now);
+                self.step_down("told to stop before the promotion", now);
             }
             return;
         }
@@ -155,7 +158,7 @@ impl Election {
 
     fn end_for_good(&mut self, now: Tick) {
         if self.leading.is_some() {
-            self.step_down("out of time to stop".into(), now);
+            self.step_down("out of time to stop", now);
         }
         self.succession = None;
         if let Some(stopping) = &mut self.stopping {

@@ -98,10 +98,8 @@ impl Election {
     }
 
     pub(super) fn on_store(&mut self, request: RequestId, outcome: StoreOutcome, now: Tick) {
-        self.store.reachable = !matches!(
-            outcome,
-            StoreOutcome::Unavailable(_) | StoreOutcome::Unanswered
-        );
+        self.store.reachable =
+            !matches!(outcome, StoreOutcome::Unavailable(_) | StoreOutcome::Unanswered);
         match self.store.reading {
             Some((reading, sent)) if reading == request => {
                 self.store.reading = None;
@@ -195,10 +193,10 @@ impl Election {
 
     /// The record names this very run: as its own write says, or because it was appointed.
     fn holder_is_me(&mut self, record: &Record, now: Tick) {
-        if let Some(leading) = &self.leading {
-            if leading.epoch >= record.epoch {
-                return;
-            }
+        if let Some(leading) = &self.leading
+            && leading.epoch >= record.epoch
+        {
+            return;
         }
         if self.leading.is_some() || self.succession.is_some() || self.creation.is_some() {
             return;
@@ -226,7 +224,7 @@ impl Election {
         });
         if deposed {
             let holder = record.holder.as_ref().map_or("nobody".into(), |h| h.id.name.to_string());
-            self.step_down(format!("epoch {} is held by {holder}", record.epoch), now);
+            self.step_down(&format!("epoch {} is held by {holder}", record.epoch), now);
         }
         if self.succession.is_some() {
             self.end_succession();

@@ -75,7 +75,7 @@ impl Election {
     }
 
     /// The primary's engine is gone: its agent saw it at once.
-    pub(super) fn lead_lost_engine(&mut self, text: String, own_fault: bool, now: Tick) {
+    pub(super) fn lead_lost_engine(&mut self, text: &str, own_fault: bool, now: Tick) {
         let Some(leading) = self.leading.take() else { return };
         if let Some(ask) = leading.handover.as_ref().and_then(|h| h.ask) {
             self.answer(ask, Err(format!("the engine ended meanwhile: {text}")));
@@ -85,8 +85,8 @@ impl Election {
             self.read_now(now, "gave");
         }
         let led_ms = now.since(leading.began).as_millis();
-        let fall = own_fault
-            .then(|| Fall { member: self.id.name.clone(), epoch: leading.epoch, led_ms });
+        let fall =
+            own_fault.then(|| Fall { member: self.id.name.clone(), epoch: leading.epoch, led_ms });
         self.begin_succession(format!("{}: {text}", self.id.name), fall, now);
     }
 
@@ -173,11 +173,8 @@ impl Election {
         if self.leads_again_at_once(&e, record, mine.as_ref()) {
             return self.reclaim("its own data are exact", now);
         }
-        let answers: Vec<(&Seat, &Standing)> = succession
-            .answers
-            .values()
-            .filter_map(|r| e.seat(&r.who.id).map(|s| (s, r)))
-            .collect();
+        let answers: Vec<(&Seat, &Standing)> =
+            succession.answers.values().filter_map(|r| e.seat(&r.who.id).map(|s| (s, r))).collect();
         let all = answers.len() == e.len();
         let closed = now.since(succession.began) >= Self::ASK_WITHIN;
         if !all && !closed {
@@ -203,9 +200,10 @@ impl Election {
             ));
             return;
         }
-        let able = quorum.iter().map(|(_, r)| *r).filter(|r| {
-            r.ready && r.stamp.complete && (!r.stopping || r.who.id == self.id)
-        });
+        let able = quorum
+            .iter()
+            .map(|(_, r)| *r)
+            .filter(|r| r.ready && r.stamp.complete && (!r.stopping || r.who.id == self.id));
         let best = rank::best(able).cloned();
         self.install(best, mine.is_some(), &own_report, now);
     }
@@ -213,9 +211,10 @@ impl Election {
     /// Appoints the best, or leads again; waits when a fuller copy is not able yet.
     fn install(&mut self, best: Option<Standing>, able: bool, own: &Standing, now: Tick) {
         let Some(best) = best else { return };
-        let fuller = self.succession.as_ref().is_some_and(|s| {
-            s.answers.values().any(|r| r.stamp.is_above(&best.stamp))
-        });
+        let fuller = self
+            .succession
+            .as_ref()
+            .is_some_and(|s| s.answers.values().any(|r| r.stamp.is_above(&best.stamp)));
         // This member's own copy is fuller, but its engine is still loading.
         let own_fuller = !able && own.stamp.is_above(&best.stamp) && own.exact;
         if fuller || own_fuller {
@@ -252,13 +251,13 @@ impl Election {
         if !self.settings.keeps(Cure::RestartedAsksWitnesses) {
             return true;
         }
-        if let Some(appointed) = &lineage.appointed {
-            if !me.stamp.complete || appointed.is_above(&me.stamp) {
-                return false;
-            }
+        if let Some(appointed) = &lineage.appointed
+            && (!me.stamp.complete || appointed.is_above(&me.stamp))
+        {
+            return false;
         }
         let reaches = quorum::stands(me, e.holder_from, lineage);
-        (me.exact && reaches) || (e.is_empty() && reaches)
+        reaches && (me.exact || e.is_empty())
     }
 
     /// Leads again, in a new epoch with a new line of data.
@@ -282,7 +281,8 @@ impl Election {
     fn appoint(&mut self, best: &Standing, now: Tick) {
         let Some(old) = self.store.record().cloned() else { return };
         if self.is_failover_loop(&old) {
-            self.blocked = Some("FailoverLoop: two primaries died alike soon after promotion".into());
+            self.blocked =
+                Some("FailoverLoop: two primaries died alike soon after promotion".into());
             return;
         }
         let epoch = self.epoch_known().max(old.epoch).next();
@@ -341,7 +341,9 @@ impl Election {
     /// Two different members died of their own fault within five minutes of their promotion.
     fn is_failover_loop(&self, record: &Record) -> bool {
         let soon = 300_000;
-        let Some(now) = self.succession.as_ref().and_then(|s| s.fall.as_ref()) else { return false };
+        let Some(now) = self.succession.as_ref().and_then(|s| s.fall.as_ref()) else {
+            return false;
+        };
         record.falls.last().is_some_and(|last| {
             last.member != now.member
                 && last.led_ms < soon
@@ -367,14 +369,13 @@ impl Election {
     pub(super) fn succession_persisted(&mut self, now: Tick) {
         let expected = self.store.version().cloned();
         let persisted = self.out.persisted;
-        if let Some(succession) = &mut self.succession {
-            if succession.waiting.as_ref().is_some_and(|(after, ..)| persisted >= *after) {
-                if let Some((_, record, why)) = succession.waiting.take() {
-                    let request = self.out.request();
-                    succession.cas = Some((request, now, record.clone()));
-                    self.out.push(Act::Replace { request, expected, record }, why);
-                }
-            }
+        if let Some(succession) = &mut self.succession
+            && succession.waiting.as_ref().is_some_and(|(after, ..)| persisted >= *after)
+            && let Some((_, record, why)) = succession.waiting.take()
+        {
+            let request = self.out.request();
+            succession.cas = Some((request, now, record.clone()));
+            self.out.push(Act::Replace { request, expected, record }, why);
         }
         self.creation_persisted(now);
     }
@@ -391,20 +392,17 @@ impl Election {
             return false;
         }
         let (sent, record) = (*sent, record.clone());
-        match outcome {
-            StoreOutcome::Replaced(version) => {
-                self.store.learn(version.clone(), (*record).clone(), now);
-                self.succession = None;
-                if record.holder.as_ref() == Some(&self.incarnation()) {
-                    self.begin_lead(&record, version.clone(), Some(sent), now);
-                } else {
-                    self.tell_written(&record, version.clone());
-                }
+        if let StoreOutcome::Replaced(version) = outcome {
+            self.store.learn(version.clone(), (*record).clone(), now);
+            self.succession = None;
+            if record.holder.as_ref() == Some(&self.incarnation()) {
+                self.begin_lead(&record, version.clone(), Some(sent), now);
+            } else {
+                self.tell_written(&record, version.clone());
             }
-            _ => {
-                self.retry_succession(now);
-                self.read_now(now, "succession");
-            }
+        } else {
+            self.retry_succession(now);
+            self.read_now(now, "succession");
         }
         true
     }
@@ -421,7 +419,8 @@ impl Election {
     /// The record names this run, and it was not its own write: it was appointed (or its takeover
     /// was never answered). It leads if it still holds what it was chosen for.
     pub(super) fn accept_appointment(&mut self, record: &Record, now: Tick) {
-        let (Some(lineage), Some(version)) = (&record.lineage, self.store.version().cloned()) else {
+        let (Some(lineage), Some(version)) = (&record.lineage, self.store.version().cloned())
+        else {
             return;
         };
         let stamp = &self.memory.stamp;
@@ -437,7 +436,8 @@ impl Election {
             self.out.note(Reason::story("accepted", text));
             self.begin_lead(record, version, None, now);
         } else {
-            let why = format!("{} was appointed and no longer holds {}", self.id.name, lineage.start);
+            let why =
+                format!("{} was appointed and no longer holds {}", self.id.name, lineage.start);
             self.following = None;
             self.begin_succession(why, None, now);
         }

@@ -126,10 +126,10 @@ impl Election {
     /// Pre-vote and promise both wait: for the record to be still for W, for the primary to be
     /// silent for T_p, for one's own last ack to fade (failover.md 2.4).
     fn too_early(&self, asked: &Candidacy, now: Tick) -> bool {
-        if let Some(leading) = &self.leading {
-            if !leading.is_fenced() {
-                return true;
-            }
+        if let Some(leading) = &self.leading
+            && !leading.is_fenced()
+        {
+            return true;
         }
         let record_epoch = self.store.record().map_or(Epoch(0), |r| r.epoch);
         if self.has_read_release(asked.for_epoch.max(record_epoch)) {
@@ -137,7 +137,8 @@ impl Election {
         }
         let lease = self.settings.timing.lease;
         let record_moved = now.since(self.store.changed_at) < lease && self.held_by_another(asked);
-        record_moved || self.ack_still_counts(&asked.candidate.id, now)
+        record_moved
+            || self.ack_still_counts(&asked.candidate.id, now)
             || self.following_is_fresh(now)
     }
 
@@ -150,10 +151,8 @@ impl Election {
     /// Whether an ack given to anybody but `to` may still hold somebody's authority.
     pub(super) fn ack_still_counts(&self, to: &MemberId, now: Tick) -> bool {
         let limit = self.settings.timing.peer.max(self.memory.peer_max);
-        let given = self
-            .last_ack
-            .as_ref()
-            .is_some_and(|a| a.to.id != *to && now.since(a.at) < limit);
+        let given =
+            self.last_ack.as_ref().is_some_and(|a| a.to.id != *to && now.since(a.at) < limit);
         // What an earlier run of this agent acked is not known: wait as long after the start.
         let restarted = self.memory.followed > Epoch(0)
             && now.since(self.born) < limit
