@@ -219,7 +219,7 @@ impl Election {
             Input::Persisted(id) => self.on_persisted(id, now),
             Input::Asked { ask, wish } => match wish {
                 Wish::Handover { to, dry_run } => {
-                    self.wish_handover(ask, to.as_ref(), dry_run, now)
+                    self.wish_handover(ask, to.as_ref(), dry_run, now);
                 }
                 Wish::Stop { within } => self.wish_stop(ask, within, now),
                 Wish::PromoteAcceptingLoss => self.wish_promote(ask, now),

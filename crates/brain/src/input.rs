@@ -55,7 +55,8 @@ pub enum Input {
     },
 }
 
-/// How a call to the store ended.
+/// How a call to the store ended. Few exist at a time: boxing the record would only obscure it.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreOutcome {
     /// A read: what stands there.
