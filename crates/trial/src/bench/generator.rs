@@ -17,13 +17,18 @@ pub(super) const RUN: &str = "bench";
 /// in the processor's cache.
 const BATCHES: usize = 64;
 /// Before the clock starts, so that connections, caches and the processor's speed are warm.
-const WARM_UP: Duration = Duration::from_millis(100);
+const WARM_UP: Duration = Duration::from_millis(50);
 /// How long one batch may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// What a turn did.
+/// What was done.
+#[derive(Default)]
 pub(super) struct Work {
-    pub(super) commands: u64,
+    /// Commands answered while the clock ran.
+    pub(super) counted: u64,
+    /// All commands, those of the warm-up too: what the engine's processor time went to.
+    pub(super) all: u64,
+    /// How long the clock ran.
     pub(super) took: Duration,
 }
 
@@ -66,9 +71,11 @@ async fn turn(
         let batches = prepare(workload, &plan, n);
         loops.spawn(keep_busy(connection, batches, workload.pipeline as u64, begin, end));
     }
-    let mut work = Work { commands: 0, took: plan.length };
+    let mut work = Work { took: plan.length, ..Work::default() };
     while let Some(done) = loops.join_next().await {
-        work.commands += done.map_err(|_| BenchError::Generator)??;
+        let (counted, all) = done.map_err(|_| BenchError::Generator)??;
+        work.counted += counted;
+        work.all += all;
     }
     Ok(work)
 }
@@ -94,15 +101,16 @@ fn prepare(workload: Workload, plan: &BenchPlan, connection: usize) -> Vec<Vec<u
     (0..BATCHES).map(|_| batch()).collect()
 }
 
-/// Sends batch after batch, and gives how many commands were answered between `begin` and `end`.
+/// Sends batch after batch; gives how many commands were answered between `begin` and `end`, and how
+/// many altogether.
 async fn keep_busy(
     mut connection: RawConnection,
     batches: Vec<Vec<u8>>,
     each: u64,
     begin: Instant,
     end: Instant,
-) -> Result<u64, BenchError> {
-    let mut counted = 0;
+) -> Result<(u64, u64), BenchError> {
+    let (mut counted, mut all) = (0, 0);
     for batch in batches.iter().cycle() {
         connection.queue_encoded(batch, each);
         for _ in 0..each {
@@ -114,6 +122,7 @@ async fn keep_busy(
                 return Err(BenchError::Generator);
             }
         }
+        all += each;
         let now = Instant::now();
         if now >= end {
             break;
@@ -122,7 +131,7 @@ async fn keep_busy(
             counted += each;
         }
     }
-    Ok(counted)
+    Ok((counted, all))
 }
 
 #[cfg(test)]

@@ -107,8 +107,8 @@ async fn what_a_thawed_engine_acknowledges_late_is_counted() {
 async fn an_engine_is_as_fast_as_itself() {
     let keeper = Keeper::start(&["--appendonly", "yes", "--hz", "50"]).await;
     let plan = BenchPlan {
-        rounds: 3,
-        length: Duration::from_millis(150),
+        rounds: 1,
+        length: Duration::from_millis(160),
         connections: 4,
         rest: Duration::from_millis(1),
         ..BenchPlan::default()
@@ -118,7 +118,7 @@ async fn an_engine_is_as_fast_as_itself() {
     // What can be set is set, also what an engine refuses to change while it runs.
     assert_eq!(report.different, []);
     for row in &report.rows {
-        assert_eq!((row.group.len(), row.bare.len()), (3, 3));
+        assert_eq!((row.group.len(), row.bare.len()), (1, 1));
         assert!(row.group.iter().chain(&row.bare).all(|turn| turn.per_s > 100.0), "{row:?}");
         // Only that it is a ratio of like things: short turns on a busy machine say no more.
         assert!(row.ratio > 0.2 && row.ratio < 5.0, "{row:?}");
