@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-const STATUS_HELP: &str = "\
+/// What follows the help of `status`: the schema of its document.
+pub(crate) const STATUS_HELP: &str = "\
 The JSON document (`-o json`) is stable: fields are added, never renamed.
 
   group, verdict, reasons[], canFailOver, canFailOverReason, epoch, primary,
   write, read (host:port), password_file, directory, engine, authority, fence,
   electorate[], copies, agents {total, answered, agree, store}, last_failover,
   members[] {name, role, address, engine_pid, agent_pid, directory, lag, complete,
-  link_up, keys, memory_bytes, epoch, offset, electable, why_not, error}
+  link_up, keys, memory_bytes, memory_max_bytes, epoch, offset, electable, why_not,
+  drift[] [name, wanted, actual], error}
 
 verdict is one of HEALTHY, DEGRADED, FAILING-OVER, DOWN, WAITING, UNKNOWN.
 Exit codes: 0 HEALTHY, 1 UNKNOWN or an error, 3 anything else.";
 
+/// What follows the help of `kill` and its like.
 const KILL_HELP: &str = "\
 MEMBER is a member's name, `primary` or `replica` (the first that follows).
 What is killed comes back by itself; this is a fault, not a stop.";

@@ -243,3 +243,72 @@ impl MemberView {
         Self { error: Some(why.to_owned()), ..Self::of(&unknown, address, directory) }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A healthy group of two, for tests of what is made of it.
+    pub(crate) fn sample() -> StatusView {
+        let member = |name: &str, role: &str, port: u16| {
+            let report = MemberReport {
+                name: name.into(),
+                role: role.into(),
+                engine_pid: 7,
+                agent_pid: 6,
+                lag: (role == "replica").then_some(1536),
+                complete: true,
+                link_up: role == "replica",
+                keys: 184_208,
+                memory_bytes: 612 << 20,
+                electable: role == "replica",
+                why_not: (role == "primary").then(|| "it is the primary".into()),
+                ..MemberReport::default()
+            };
+            MemberView::of(&report, format!("127.0.0.1:{port}"), PathBuf::from("/g").join(name))
+        };
+        StatusView {
+            group: "cart".into(),
+            verdict: Verdict::Healthy,
+            reasons: Vec::new(),
+            can_fail_over: true,
+            can_fail_over_reason: "1 candidate, complete".into(),
+            epoch: 3,
+            primary: Some("cart-0".into()),
+            write: "127.0.0.1:7100".into(),
+            read: "127.0.0.1:7199".into(),
+            password_file: "/g/password".into(),
+            directory: "/g".into(),
+            engine: Some("redis 7.0.15".into()),
+            authority: Some(AuthorityView {
+                mode: "peers".into(),
+                lease_left_ms: 0,
+                peers_left_ms: Some(4400),
+                peers_fresh: 1,
+                peers_total: 1,
+                lazy: true,
+            }),
+            fence: Some("gate".into()),
+            electorate: vec!["cart-1".into()],
+            copies: 1,
+            agents: AgentsView { total: 2, answered: 2, agree: 2, store: 2 },
+            last_failover: None,
+            members: vec![member("cart-0", "primary", 7101), member("cart-1", "replica", 7102)],
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_document_is_in_the_help() {
+        let value = serde_json::to_value(sample()).expect("a document");
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().expect("an object").keys().cloned().collect()
+        };
+        let all = [keys(&value), keys(&value["members"][0]), keys(&value["agents"])].concat();
+        for key in all {
+            assert!(crate::args::STATUS_HELP.contains(&key), "{key} is not in the help of status");
+        }
+        assert_eq!(value["verdict"], "HEALTHY");
+        assert_eq!(value["members"][1]["lag"], 1536);
+        assert_eq!(value["members"][0]["lag"], serde_json::Value::Null);
+    }
+}

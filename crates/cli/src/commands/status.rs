@@ -220,3 +220,38 @@ fn state(member: &MemberView) -> String {
         _ => "ok".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::tests::sample;
+
+    fn text(view: &StatusView, plain: bool) -> Vec<String> {
+        let style = Style { plain };
+        let strip = |line: &String| anstream::adapter::strip_str(line).to_string();
+        lines(view, style).iter().map(strip).collect()
+    }
+
+    #[test]
+    fn the_verdict_comes_first() {
+        let healthy = text(&sample(), false);
+        assert_eq!(healthy[0], "cart  HEALTHY   can fail over now: yes (1 candidate, complete)");
+        assert!(healthy.iter().any(|l| l.contains("peers 1/1, 4.4 s left · lease at rest")));
+        assert!(healthy.iter().any(|l| l.starts_with(" +") && l.contains("cart-0")), "{healthy:?}");
+        assert!(healthy.iter().any(|l| l.starts_with(" |") && l.contains("1.5 K")), "{healthy:?}");
+    }
+
+    #[test]
+    fn nothing_is_wider_than_100_columns_and_plain_is_ascii() {
+        let mut view = sample();
+        view.verdict = Verdict::Degraded;
+        view.reasons = vec!["cart-1 has no replication link".into()];
+        for plain in [false, true] {
+            for line in text(&view, plain) {
+                assert!(line.chars().count() <= style::COLUMNS, "{line}");
+                assert!(!plain || line.is_ascii(), "{line}");
+            }
+        }
+        assert!(text(&view, true)[1].contains("!! cart-1 has no"));
+    }
+}

@@ -176,7 +176,7 @@ fn check_space(base: &Path, members: u32) -> Result<(), Failure> {
     let Some(there) = base.ancestors().find(|path| path.is_dir()) else { return Ok(()) };
     // Where the system does not tell, the parts will.
     let Ok(about) = nix::sys::statvfs::statvfs(there) else { return Ok(()) };
-    let free = u64::from(about.blocks_available()) * u64::from(about.fragment_size());
+    let free = wide(about.blocks_available()) * wide(about.fragment_size());
     let needed = SPACE_BYTES * u64::from(members);
     if free >= needed {
         return Ok(());
@@ -188,6 +188,11 @@ fn check_space(base: &Path, members: u32) -> Result<(), Failure> {
         style::bytes(needed)
     ))
     .hint("make room there, or name another place with INTERREX_HOME"))
+}
+
+/// These numbers have another width on each system.
+fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
 }
 
 /// What a group's agents would stumble over is told before any of them is started.

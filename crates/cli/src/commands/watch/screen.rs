@@ -134,3 +134,43 @@ fn member(member: &MemberView, view: &StatusView, style: Style) -> Line<'static>
     };
     Line::styled(line, Look::new().fg(color))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::tests::sample;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    fn drawn(model: &Model, plain: bool) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(100, 16)).expect("a screen");
+        terminal.draw(|frame| draw(frame, model, Style { plain })).expect("it is drawn");
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn the_screen_shows_the_group_its_news_and_its_keys() {
+        let mut model = Model::new("cart");
+        assert!(drawn(&model, false).contains("asking the agents"));
+        model.view = Some(sample());
+        model.rates.extend([10, 20, 8214]);
+        model.say("something happened");
+        for plain in [false, true] {
+            let screen = drawn(&model, plain);
+            for words in [
+                "cart  HEALTHY",
+                "8 214 ops/s",
+                "+ cart-0",
+                "| cart-1",
+                "lag 1.5 K",
+                "load off",
+                "something happened",
+                "[q] quit",
+            ] {
+                assert!(screen.contains(words), "no {words:?} in\n{screen}");
+            }
+            let own = |c: char| c.is_ascii() || c == '\u{201c}' || c == '\u{201d}';
+            assert!(!plain || screen.chars().all(own), "{screen}");
+        }
+    }
+}
