@@ -168,7 +168,6 @@ fn tuning(rng: &mut Prng) -> Tuning {
     Tuning {
         persistence,
         loses_tail: rng.per_mille(500),
-        loses_all_unsynced: false,
         backlog_bytes: rng.pick(&[2_000, 20_000, 1 << 20]),
         transfer: (rng.range(1, 2000) * MS, 10_000),
         load: (rng.range(1, 1000) * MS, 10_000),

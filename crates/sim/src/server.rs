@@ -63,12 +63,10 @@ pub enum Wire {
     },
     /// The login failed, or `-NOMASTERLINK`, or `-LOADING`.
     Refused,
-    /// `+CONTINUE`, and what was missed.
+    /// `+CONTINUE`; what was missed follows.
     Continue {
         /// The stream from now on.
         replid: Replid,
-        /// What was missed.
-        entries: Vec<Entry>,
     },
     /// `+FULLRESYNC`: the file follows.
     FullBegin,

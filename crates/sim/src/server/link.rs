@@ -5,6 +5,7 @@ use ::engine::Replid;
 use brain::MemberId;
 
 use super::{Attached, Deed, Entry, Link, Out, Role, Server, Wire};
+use crate::MS;
 use crate::history::Write;
 
 impl Server {
@@ -23,7 +24,7 @@ impl Server {
             }
             Wire::Ack(_) => {}
             Wire::Refused => self.link = Link::Down,
-            Wire::Continue { replid, entries } => self.on_continue(conn, replid, entries, &mut out),
+            Wire::Continue { replid } => self.on_continue(conn, replid, &mut out),
             Wire::FullBegin => self.on_full_begin(conn),
             Wire::FullData { replid, offset, data } => {
                 self.on_full_data(conn, (replid, offset, data), now, &mut out);
@@ -103,8 +104,12 @@ impl Server {
             let acked = 0;
             let a = Attached { member: from, user, online: true, acked, heard: now };
             self.attached.insert(conn, a);
-            let wire = Wire::Continue { replid: self.replid.clone(), entries };
+            let wire = Wire::Continue { replid: self.replid.clone() };
             out.push(Out::Wire { to: from, conn, wire, slow: 0 });
+            if !entries.is_empty() {
+                // What was missed takes its time: the link is up before the data are there.
+                out.push(Out::Wire { to: from, conn, wire: Wire::Stream(entries), slow: MS });
+            }
             self.refresh_good(now);
             return;
         }
@@ -169,7 +174,7 @@ impl Server {
         }
     }
 
-    fn on_continue(&mut self, conn: u64, id: Replid, entries: Vec<Entry>, out: &mut Vec<Out>) {
+    fn on_continue(&mut self, conn: u64, id: Replid, out: &mut Vec<Out>) {
         self.link = Link::Up { conn };
         if id != self.replid {
             self.replid2 = std::mem::replace(&mut self.replid, id);
@@ -179,7 +184,6 @@ impl Server {
         if self.backlog.is_none() {
             self.new_backlog();
         }
-        self.apply(entries, out);
         self.send_ack(out);
     }
 

@@ -31,8 +31,6 @@ pub struct Tuning {
     pub persistence: Persistence,
     /// Whether an unclean end may lose up to a second of what was not synced.
     pub loses_tail: bool,
-    /// And then loses all of it, not a part by chance.
-    pub loses_all_unsynced: bool,
     /// Bytes of stream kept for partial syncs.
     pub backlog_bytes: u64,
     /// Time on the way of a full sync's file, ns, and a write of it.
@@ -58,7 +56,6 @@ impl Default for Tuning {
         Self {
             persistence: Persistence::Aof { always: false },
             loses_tail: false,
-            loses_all_unsynced: false,
             backlog_bytes: 1 << 20,
             transfer: (100 * MS, 10_000),
             load: (50 * MS, 10_000),
@@ -154,8 +151,6 @@ impl Server {
             Persistence::Aof { always } => {
                 let kept = if clean || always || !self.tuning.loses_tail {
                     whole
-                } else if self.tuning.loses_all_unsynced {
-                    self.synced.0.min(whole)
                 } else {
                     self.rng.range(self.synced.0.min(whole) as u64, whole as u64) as usize
                 };
@@ -183,9 +178,9 @@ impl Server {
         }
     }
 
-    /// As if nothing of the last `n` writes had ever been synced: for scripts.
-    pub fn unsync(&mut self, n: usize) {
-        self.synced.0 = self.data.len().saturating_sub(n);
+    /// `SAVE`: for scripts.
+    pub fn save_now(&mut self) {
+        self.save();
     }
 
     /// Once a second.

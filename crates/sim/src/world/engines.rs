@@ -304,6 +304,11 @@ impl World {
     }
 
     pub(super) fn wire_arrives(&mut self, from: usize, to: usize, conn: u64, wire: Wire) {
+        if !self.network.open(Plane::Engine, from, to) {
+            // Cut on its way: TCP sends it again when the path is whole.
+            self.held_wires.entry((from, to)).or_default().push((conn, wire));
+            return;
+        }
         if self.members[to].stuck.is_some() {
             self.members[to].queued.push_back(Queued::Wire { from, conn, wire });
             return;

@@ -154,7 +154,7 @@ fn message(message: &Message) -> String {
 pub(super) fn wire(wire: &Wire) -> String {
     match wire {
         Wire::Psync { user, wanted } => format!("psync {} {wanted:?}", user.name),
-        Wire::Continue { replid, entries } => format!("continue {replid} +{}", entries.len()),
+        Wire::Continue { replid } => format!("continue {replid}"),
         Wire::FullData { replid, offset, data } => {
             format!("full data {replid} {offset} writes {}", data.len())
         }

@@ -5,19 +5,19 @@ use sim::Plan;
 use sim::script::{Ending, Stage};
 
 /// A punctual world of `n` members, without one cure.
-pub fn plan(n: usize, without: Option<Cure>) -> Plan {
+pub(crate) fn plan(n: usize, without: Option<Cure>) -> Plan {
     let mut plan = Plan::calm(n);
     plan.without = without;
     plan
 }
 
 /// Member 0 leads, the others follow.
-pub fn begun(n: usize, without: Option<Cure>) -> Stage {
+pub(crate) fn begun(n: usize, without: Option<Cure>) -> Stage {
     Stage::begun(plan(n, without))
 }
 
 /// A script must end well.
 #[track_caller]
-pub fn well(ending: Ending) {
+pub(crate) fn well(ending: Ending) {
     assert!(ending.is_well(), "{}\nNOT WELL: {:#?}", ending.trace, ending.faults);
 }
