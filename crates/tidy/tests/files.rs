@@ -23,19 +23,25 @@ fn no_file_is_longer_than_700_lines() {
     findings.judge("move a part to `foo/part.rs`, or its tests to `foo/tests.rs`");
 }
 
+/// Whether rustfmt leaves a line as it is: an attribute, or a string that it does not break.
+fn is_left_by_rustfmt(line: &str) -> bool {
+    let line = line.trim_start();
+    !line.starts_with("//") && (line.starts_with("#[") || line.contains('"'))
+}
+
 #[test]
 fn no_line_is_wider_than_100_columns() {
     let mut findings = Findings::default();
-    let code = |path: &str| ends(path, "rs") || ends(path, "sh") || path.ends_with("run");
+    let code = |path: &str| ends(path, "rs") || ends(path, "sh") || path.ends_with("/run");
     for text in texts().iter().filter(|text| code(&text.path)) {
         for (number, line) in text.lines() {
             let width = line.chars().count();
-            if width > COLUMNS {
+            if width > COLUMNS && !(ends(&text.path, "rs") && is_left_by_rustfmt(line)) {
                 findings.add(&text.path, number, &format!("{width} columns"));
             }
         }
     }
-    findings.judge("break the comment or the string (`\\` at a line's end joins it); cargo fmt");
+    findings.judge("move the comment's last word to the next line; cargo fmt breaks code");
 }
 
 #[test]
