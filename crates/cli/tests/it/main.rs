@@ -5,3 +5,4 @@ mod bad_input;
 mod disk;
 mod life;
 mod run;
+mod trial;
