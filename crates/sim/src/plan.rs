@@ -121,16 +121,6 @@ impl Plan {
         plan
     }
 
-    /// Whether the data outlive the engine.
-    pub fn persistent(&self) -> bool {
-        self.tuning.persistence != Persistence::None
-    }
-
-    /// Whether an unclean stop loses nothing.
-    pub fn fsync_always(&self) -> bool {
-        self.tuning.persistence == Persistence::Aof { always: true }
-    }
-
     /// Whether a kind of fault is ever made here.
     pub fn makes(&self, kind: Kind) -> bool {
         self.nemesis.kinds.contains(&kind)

@@ -20,7 +20,7 @@ use crate::history::{Happening, History, Write};
 use crate::network::{Network, Plane};
 use crate::plan::Plan;
 use crate::prng::Prng;
-use crate::server::{ClientCommand, Disk, Reply, Server, Wire};
+use crate::server::{ClientCommand, Disk, Reply, Server, Tuning, Wire};
 use crate::store::Store;
 use crate::trace::{Keep, Trace};
 use crate::workload::Client;
@@ -209,6 +209,8 @@ pub struct World {
     pub now: u64,
     /// Its members.
     pub members: Vec<Member>,
+    /// How each member's engine behaves: the plan's way, unless a script says otherwise.
+    pub tunings: Vec<Tuning>,
     /// Its store.
     pub store: Store,
     /// Its paths.
@@ -263,6 +265,7 @@ impl World {
         let mut world = Self {
             now: 0,
             members,
+            tunings: vec![plan.tuning; plan.members],
             store,
             network: Network::new(plan.weather),
             route: None,

@@ -11,6 +11,7 @@ use brain::{
 use super::{Agent, What, World, words};
 use crate::history::Happening;
 use crate::network::{OUTSIDE, Plane};
+use crate::server::Persistence;
 use crate::{MS, SECOND};
 
 /// More wake-ups than this in one second of a member's time is a loop, not a plan.
@@ -44,8 +45,8 @@ impl World {
             recovery_timeout: self.plan.recovery_timeout,
             budget_per_hour: self.plan.budget_per_hour,
             gate: self.plan.gate,
-            persistent: self.plan.persistent(),
-            fsync_always: self.plan.fsync_always(),
+            persistent: self.tunings[m].persistence != Persistence::None,
+            fsync_always: self.tunings[m].persistence == Persistence::Aof { always: true },
             #[cfg(feature = "mutants")]
             without: self.plan.without,
         };

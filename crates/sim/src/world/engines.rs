@@ -188,7 +188,7 @@ impl World {
         let process = self.id();
         let user = self.identity(m);
         let rng = crate::prng::Prng::new(self.rng.next());
-        let (now, tuning) = (self.now, self.plan.tuning);
+        let (now, tuning) = (self.now, self.tunings[m]);
         let member = &mut self.members[m];
         let Some(agent) = member.agent.as_mut() else { return };
         let request = agent.busy.take().map_or(RequestId(0), |b| b.request);

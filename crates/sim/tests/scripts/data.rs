@@ -8,16 +8,26 @@ use sim::server::Persistence;
 
 use crate::common::{begun, plan};
 
-/// A world in which an unclean end loses everything since now.
-fn forgetful(n: usize, without: Option<Cure>) -> Stage {
+/// A world in which these members' engines lose everything since now by an unclean end, and all
+/// others nothing.
+fn forgetful(n: usize, who: &[usize], without: Option<Cure>) -> Stage {
     let mut p = plan(n, without);
-    p.tuning.persistence = Persistence::Rdb;
-    p.tuning.save_every = FOR_EVER;
-    let mut s = Stage::begun(p);
+    p.tuning.persistence = Persistence::Aof { always: true };
+    let mut s = Stage::new(p);
+    for m in who {
+        s.world.tunings[*m].persistence = Persistence::Rdb;
+        s.world.tunings[*m].save_every = FOR_EVER;
+    }
+    s.until("the group begins", 30_000, |w| w.is_settled(n - 1));
     s.put(0);
     s.pass(1_500);
     s.world.save_all();
     s
+}
+
+/// A group whose engines lose nothing by an unclean end.
+fn certain(n: usize, without: Option<Cure>) -> Stage {
+    forgetful(n, &[], without)
 }
 
 /// A waited write that only A and `b` hold: the others' engines are cut off.
@@ -52,7 +62,7 @@ fn waited_only_by(s: &mut Stage, b: usize) {
 
 /// D3: w on A and B; B takes over with E′ = {C}; B dies; C lacks w and must not lead alone.
 pub(crate) fn d3(without: Option<Cure>) -> Ending {
-    let mut s = begun(3, without);
+    let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.down(0);
     s.until("B leads", 10_000, |w| w.leads(1));
@@ -66,7 +76,7 @@ pub(crate) fn d3(without: Option<Cure>) -> Ending {
 
 /// D4: as D3, but C links to B first and must not thereby have B's epoch.
 pub(crate) fn d4(without: Option<Cure>) -> Ending {
-    let mut s = begun(3, without);
+    let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.down(0);
     s.until("B leads", 10_000, |w| w.leads(1));
@@ -82,7 +92,7 @@ pub(crate) fn d4(without: Option<Cure>) -> Ending {
 
 /// D5: w acked by B, whose engine restarts without its last second; B and C promise.
 pub(crate) fn d5(without: Option<Cure>) -> Ending {
-    let mut s = forgetful(3, without);
+    let mut s = forgetful(3, &[1], without);
     waited_on(&mut s, 1);
     s.part(Plane::Engine, 0, 1);
     s.kill_engine(1, 9);
@@ -95,7 +105,7 @@ pub(crate) fn d5(without: Option<Cure>) -> Ending {
 
 /// D6: A's engine dies, B is appointed for holding w, B restarts without w.
 pub(crate) fn d6(without: Option<Cure>) -> Ending {
-    let mut s = forgetful(3, without);
+    let mut s = forgetful(3, &[1], without);
     waited_on(&mut s, 1);
     // B hears of its appointment only after its restart.
     s.watch_lags(1, 3_000);
@@ -140,7 +150,7 @@ pub(crate) fn d7(without: Option<Cure>) -> Ending {
 
 /// D9: E {C} → ∅ → {B}: B was away for long, is admitted again and leads alone at once.
 pub(crate) fn d9(without: Option<Cure>) -> Ending {
-    let mut s = begun(3, without);
+    let mut s = certain(3, without);
     s.put(0);
     s.down(1);
     s.until("E is C", 9_000, |w| w.seats() == [2]);
@@ -158,7 +168,7 @@ pub(crate) fn d9(without: Option<Cure>) -> Ending {
 
 /// D12: w acked by B; E {B} → ∅; A crashes and comes back without w.
 pub(crate) fn d12(without: Option<Cure>) -> Ending {
-    let mut s = forgetful(2, without);
+    let mut s = forgetful(2, &[0], without);
     waited_on(&mut s, 1);
     s.down(1);
     s.until("E is empty", 9_000, |w| w.seats().is_empty());
@@ -170,7 +180,7 @@ pub(crate) fn d12(without: Option<Cure>) -> Ending {
 
 /// D13: w acked by B; A restarts without w, and must ask before it leads.
 pub(crate) fn d13(without: Option<Cure>) -> Ending {
-    let mut s = forgetful(3, without);
+    let mut s = forgetful(3, &[0], without);
     waited_on(&mut s, 1);
     s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
     s.reaches(10_000, |w| w.leads(0) || w.leads(1) || w.leads(2));
@@ -192,7 +202,7 @@ pub(crate) fn d14(without: Option<Cure>) -> Ending {
 
 /// D15: A bumps its epoch and writes w; only C's engine has w, and only B's agent saw the bump.
 pub(crate) fn d15(without: Option<Cure>) -> Ending {
-    let mut s = begun(3, without);
+    let mut s = certain(3, without);
     s.put(0);
     s.pass(1_500);
     s.watch_lags(2, FOR_EVER);
@@ -215,7 +225,7 @@ pub(crate) fn d15(without: Option<Cure>) -> Ending {
 /// A shrink waits until the rest has the cut offset: else who remains may not stand, and who has
 /// everything has no seat.
 pub(crate) fn shrink_waits(without: Option<Cure>) -> Ending {
-    let mut s = begun(3, without);
+    let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.down(1);
     s.pass(9_000);
@@ -250,7 +260,7 @@ pub(crate) fn l9(without: Option<Cure>) -> Ending {
 
 /// L10: every copy stopped uncleanly: the recovery election leads out of it.
 pub(crate) fn l10(without: Option<Cure>) -> Ending {
-    let mut s = forgetful(3, without);
+    let mut s = forgetful(3, &[0, 1, 2], without);
     s.put(0);
     for m in 0..3 {
         s.down(m);
