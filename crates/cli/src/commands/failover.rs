@@ -128,7 +128,8 @@ async fn moved(group: &Group, before: &Seen, dry_run: bool) -> Seen {
     loop {
         let seen = group.look().await;
         let is_newer = seen.judgement.epoch > before.judgement.epoch;
-        let is_led = is_newer && seen.judgement.primary.is_some();
+        let leader = seen.judgement.primary.as_deref().and_then(|name| seen.report(name));
+        let is_led = is_newer && leader.is_some_and(|report| report.role == "primary");
         if is_led || tokio::time::Instant::now() >= deadline {
             return seen;
         }
@@ -148,7 +149,7 @@ fn show(view: &FailoverView, format: Format, printer: &mut Printer) -> Result<()
     let style = printer.style;
     let result = style.text(&view.result);
     if view.dry_run {
-        return printer.line(&format!("Would do: {result}"));
+        return printer.line(&format!("Dry run: {result}"));
     }
     let to = view.to.as_deref().unwrap_or("nobody");
     printer.line(&format!(

@@ -96,16 +96,27 @@ pub(super) fn lines(view: &StatusView, style: Style) -> Vec<String> {
 /// The verdict, and what keeps it from being a better one.
 pub(super) fn head(view: &StatusView, style: Style) -> Vec<String> {
     let can = if view.can_fail_over { "yes" } else { "NO" };
-    let can = format!("can fail over now: {can} ({})", view.can_fail_over_reason);
-    let mut out = vec![format!(
-        "{}  {}   {}",
+    let reason = style.text(&format!("({})", view.can_fail_over_reason));
+    let bare = format!("{}  {}   can fail over now: {can}", view.group, view.verdict);
+    let shown = format!(
+        "{}  {}   can fail over now: {can}",
         Style::heading(&view.group),
-        Style::verdict(view.verdict),
-        style.text(&can)
-    )];
+        Style::verdict(view.verdict)
+    );
+    let mut out = if bare.chars().count() + 1 + reason.chars().count() <= style::COLUMNS {
+        vec![format!("{shown} {reason}")]
+    } else {
+        let rest = style::wrap(&reason, style::COLUMNS - 3);
+        let rest = rest.into_iter().map(|line| format!("   {line}"));
+        std::iter::once(shown).chain(rest).collect()
+    };
     for reason in &view.reasons {
         let mark = if view.verdict == Verdict::Degraded { style.warn() } else { style.bad() };
-        out.push(format!(" {mark} {}", style.text(reason)));
+        let lines = style::wrap(&style.text(reason), style::COLUMNS - 4);
+        for (place, line) in lines.iter().enumerate() {
+            let mark = if place == 0 { mark.as_str() } else { " " };
+            out.push(format!(" {mark} {line}"));
+        }
     }
     if view.verdict == Verdict::Unknown {
         out.push(style.text(&format!(
@@ -245,13 +256,15 @@ mod tests {
     fn nothing_is_wider_than_100_columns_and_plain_is_ascii() {
         let mut view = sample();
         view.verdict = Verdict::Degraded;
-        view.reasons = vec!["cart-1 has no replication link".into()];
+        view.reasons = vec!["cart-1 has no replication link".into(), "and so on ".repeat(20)];
+        view.can_fail_over_reason = "cart-1: it has not reached this epoch's data yet; ".repeat(3);
         for plain in [false, true] {
             for line in text(&view, plain) {
                 assert!(line.chars().count() <= style::COLUMNS, "{line}");
                 assert!(!plain || line.is_ascii(), "{line}");
             }
         }
-        assert!(text(&view, true)[1].contains("!! cart-1 has no"));
+        let plain = text(&view, true);
+        assert!(plain.iter().any(|line| line.contains("!! cart-1 has no")), "{plain:#?}");
     }
 }
