@@ -1,5 +1,5 @@
-//! A group as the commands see it: where its parts listen, what its agents say now, and who is meant
-//! by a word on the command line.
+//! A group as the commands see it: where its parts listen, what its agents say now, and who is
+//! meant by a word on the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The spec that `up` works from: read from YAML with the line of every fault, or made from options.
+//! The spec that `up` works from: read from YAML with the line of every fault, or from options.
 
 use brain::spec::{
     DurabilityField, DurabilityMode, OnDelete, ProfileField, ProfileName, Replication, Resource,

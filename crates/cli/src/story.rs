@@ -134,8 +134,8 @@ pub(crate) fn last(decisions: &[&Decision], epoch: Option<u64>) -> Option<Story>
     })
 }
 
-/// A decision that only repeats the one before it, said by the same member in the same moment, tells
-/// nothing.
+/// A decision that only repeats the one before it, said by the same member in the same moment,
+/// tells nothing.
 fn without_echoes(decisions: Vec<&Decision>) -> Vec<&Decision> {
     let mut kept: Vec<&Decision> = Vec::new();
     for decision in decisions {

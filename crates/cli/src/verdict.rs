@@ -63,7 +63,7 @@ pub(crate) struct Judgement {
     pub(crate) agree: usize,
 }
 
-/// Judges a group by its agents' answers; `answers` has a key for every member that there should be.
+/// Judges a group by its agents' answers; `answers` has a key for every member there should be.
 pub(crate) fn judge(answers: &Answers) -> Judgement {
     let group = Group::of(answers);
     let (verdict, reasons) = group.verdict();

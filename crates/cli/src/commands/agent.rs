@@ -18,7 +18,7 @@ use crate::args::AgentPart;
 use crate::failure::Failure;
 use crate::spec;
 
-/// From SIGTERM to the end: an engine that saves its data may need a while; `down` waits for longer.
+/// From SIGTERM to the end: an engine that saves its data may need a while; `down` waits longer.
 const GRACE: Duration = Duration::from_secs(45);
 
 pub(super) async fn run(args: AgentPart) -> Result<ExitCode, Failure> {

@@ -1,5 +1,5 @@
-//! `interrex demo`: a group under load whose primary is killed three times, each time in another way,
-//! and what its clients noticed.
+//! `interrex demo`: a group under load whose primary is killed three times, each time in another
+//! way, and what its clients noticed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

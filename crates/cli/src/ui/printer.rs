@@ -1,4 +1,4 @@
-//! Where commands write to: data to stdout, talk to stderr, with colours only where they are wanted.
+//! Where commands write to: data to stdout, talk to stderr, with colours only where they belong.
 
 use std::io::{self, IsTerminal, Write};
 

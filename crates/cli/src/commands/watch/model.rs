@@ -1,4 +1,4 @@
-//! What the live view shows: the newest look at the group, figures over time, lines of what happened.
+//! What the live view shows: the newest look at the group, figures over time, and what happened.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
