@@ -105,8 +105,9 @@ pub struct BenchRow {
     pub bare: Vec<Turn>,
     /// The group's commands per second over the bare engine's: the median over the rounds.
     pub ratio: f64,
-    /// Processor time for a command, bare over group, the same median: what the same processor would
-    /// give. Steadier than `ratio` on a busy machine, and blind to what others of the house take.
+    /// Processor time for a command, bare over group, the same median: what the same processor
+    /// would give. Steadier than `ratio` on a busy machine, and blind to what others of the house
+    /// take.
     pub cpu_ratio: f64,
 }
 
@@ -256,8 +257,9 @@ impl Slice {
     }
 }
 
-/// One turn of each side, in slices that take turns: what else the machine does hits both alike. Who
-/// is first changes with each slice (a b, b a), so that a machine that gets slower favours nobody.
+/// One turn of each side, in slices that take turns: what else the machine does hits both alike.
+/// Who is first changes with each slice (a b, b a), so that a machine that gets slower favours
+/// nobody.
 async fn round(
     ours: &Side,
     theirs: &Side,

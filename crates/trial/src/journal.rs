@@ -1,5 +1,5 @@
-//! The history of a trial: every write and read with its times on one monotonic clock, and what came
-//! of it. An outcome that nobody can know is kept as unknown, never guessed.
+//! The history of a trial: every write and read with its times on one monotonic clock, and what
+//! came of it. An outcome that nobody can know is kept as unknown, never guessed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::journal::{At, Outcome, Write};
 
-/// Bits of one key: 4 KiB of value. Small enough to be read back in one go, large enough that an hour
-/// of load is a few hundred keys.
+/// Bits of one key: 4 KiB of value. Small enough to be read back in one go, large enough that an
+/// hour of load is a few hundred keys.
 pub const BITS_PER_KEY: u32 = 1 << 15;
 
 /// The prefix of every key that a trial writes; nothing else in the dataset is touched.

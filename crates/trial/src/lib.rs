@@ -1,8 +1,8 @@
 //! Load, faults and measurements against a running group.
 //!
-//! A trial knows a group as a client and an operator do: by its addresses, by what its agents say of
-//! themselves over HTTP, and by the ids of its processes. It shares no code with the agents, so that
-//! what it measures is what a user would.
+//! A trial knows a group as a client and an operator do: by its addresses, by what its agents say
+//! of themselves over HTTP, and by the ids of its processes. It shares no code with the agents, so
+//! that what it measures is what a user would.
 
 pub mod bench;
 pub mod gap;

@@ -28,8 +28,8 @@ pub struct LoadPlan {
     /// Writes per second of each writer: small enough that the processors rest most of the time, so
     /// that a gap is the group's and not the machine's.
     pub rate: u32,
-    /// Every so many writes of every second writer one waits for its replicas. The other writers never
-    /// wait: a gap is the time without an acknowledgement, not without a replica.
+    /// Every so many writes of every second writer one waits for its replicas. The other writers
+    /// never wait: a gap is the time without an acknowledgement, not without a replica.
     pub wait_every: u32,
     /// How long a client waits for an answer before it gives the connection up, in milliseconds.
     pub patience_ms: u64,

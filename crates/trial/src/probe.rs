@@ -143,8 +143,8 @@ pub struct Ack {
 }
 
 /// How often leadership certainly changed hands: the longest chain of acknowledgements, each sent
-/// after the one before it had come, in which neighbours come from different engines, less one. More
-/// changes than epochs mean that an engine acknowledged outside of its time.
+/// after the one before it had come, in which neighbours come from different engines, less one.
+/// More changes than epochs mean that an engine acknowledged outside of its time.
 pub fn changes(acks: &[Ack]) -> usize {
     let engines = acks.iter().map(|ack| ack.engine + 1).max().unwrap_or(0);
     let mut longest = vec![0_usize; engines];
@@ -167,8 +167,8 @@ pub fn changes(acks: &[Ack]) -> usize {
     longest.into_iter().max().unwrap_or(0).saturating_sub(1)
 }
 
-/// Acknowledgements of others than `leader` after the leader's first one: sent after it, or come more
-/// than [`SLACK`] after it.
+/// Acknowledgements of others than `leader` after the leader's first one: sent after it, or come
+/// more than [`SLACK`] after it.
 pub fn late(acks: &[Ack], leader: usize) -> Vec<Ack> {
     let first = acks.iter().filter(|ack| ack.engine == leader).map(|ack| ack.ended).min();
     let Some(first) = first else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! The run of scenarios: before each deed the group is healthy, after it everything is measured, and
-//! at the end of each scenario every write is counted.
+//! The run of scenarios: before each deed the group is healthy, after it everything is measured,
+//! and at the end of each scenario every write is counted.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -99,8 +99,8 @@ async fn scenario_row(
     row
 }
 
-/// Heals every cut and the store: leaves nothing broken behind that is ours to mend. Also for whoever
-/// ends a trial early by dropping it; what was frozen is thawed by then.
+/// Heals every cut and the store: leaves nothing broken behind that is ours to mend. Also for
+/// whoever ends a trial early by dropping it; what was frozen is thawed by then.
 pub async fn mend(target: &Target) {
     for deed in [target.hands.heal_all(), target.hands.store(StoreState::Up)] {
         if let Err(error) = deed.await {

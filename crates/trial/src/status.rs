@@ -1,5 +1,6 @@
-//! What the members say of themselves now, over their agents' HTTP, and whether all of it together is
-//! a healthy group. Nothing here is cached: a process id is only as good as the second it was told in.
+//! What the members say of themselves now, over their agents' HTTP, and whether all of it together
+//! is a healthy group. Nothing here is cached: a process id is only as good as the second it was
+//! told in.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The group that is tried: where it listens, who its members are, and the hands that turn the parts
-//! of it that are no process (links, store, starting and stopping).
+//! The group that is tried: where it listens, who its members are, and the hands that turn the
+//! parts of it that are no process (links, store, starting and stopping).
 
 use std::error::Error;
 use std::fmt;

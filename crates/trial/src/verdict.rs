@@ -38,8 +38,8 @@ pub struct Event {
     pub writes_back: bool,
     /// The longest time without an answered read around it, in milliseconds.
     pub read_gap_ms: f64,
-    /// The old primary's last acknowledgement at its own port, in milliseconds after the harm began;
-    /// `None` if it gave none, or stayed primary.
+    /// The old primary's last acknowledgement at its own port, in milliseconds after the harm
+    /// began; `None` if it gave none, or stayed primary.
     pub old_last_ack_ms: Option<f64>,
     /// The new primary's first one, in the same way.
     pub new_first_ack_ms: Option<f64>,

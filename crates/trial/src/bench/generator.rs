@@ -101,8 +101,8 @@ fn prepare(workload: Workload, plan: &BenchPlan, connection: usize) -> Vec<Vec<u
     (0..BATCHES).map(|_| batch()).collect()
 }
 
-/// Sends batch after batch; gives how many commands were answered between `begin` and `end`, and how
-/// many altogether.
+/// Sends batch after batch; gives how many commands were answered between `begin` and `end`, and
+/// how many altogether.
 async fn keep_busy(
     mut connection: RawConnection,
     batches: Vec<Vec<u8>>,

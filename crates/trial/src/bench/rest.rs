@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 use crate::process::stat;
 use crate::status::Group;
 
-/// Clock ticks a second in `/proc/<pid>/stat`: a constant of Linux's interface to programs, whatever
-/// the kernel itself counts in.
+/// Clock ticks a second in `/proc/<pid>/stat`: a constant of Linux's interface to programs,
+/// whatever the kernel itself counts in.
 const TICKS_PER_S: f64 = 100.0;
 /// What an agent may take (issue figures): MiB of memory.
 pub const RSS_MIB: f64 = 12.0;

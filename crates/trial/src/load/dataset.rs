@@ -1,4 +1,5 @@
-//! The keys of a trial as a whole: written before, read back and compared after, removed in the end.
+//! The keys of a trial as a whole: written before, read back and compared after, removed in the
+//! end.
 
 use std::collections::BTreeMap;
 

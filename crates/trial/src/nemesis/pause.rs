@@ -1,5 +1,6 @@
 //! Freezes: the primary's processes are stopped with writes queued on open connections, and thawed.
-//! A thawed engine executes what was queued before anybody can stop it from outside (failover.md 0).
+//! A thawed engine executes what was queued before anybody can stop it from outside (failover.md
+//! 0).
 
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ const CONNECTIONS: u32 = 64;
 const WRITES_EACH: u32 = 5;
 /// How long opening or filling one of them may take.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
-/// How long after the thaw answers are waited for: an engine that lives answers in milliseconds, one
-/// that ended closes its connections.
+/// How long after the thaw answers are waited for: an engine that lives answers in milliseconds,
+/// one that ended closes its connections.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// Writes per second of a writer while idle: enough to see the gap end.
 const IDLE_RATE: u32 = 10;

@@ -1,5 +1,5 @@
-//! All members are stopped; one is wiped, another gets an older copy of its own volume, and they are
-//! started in another order each time. The fullest must lead, and the wiped one never.
+//! All members are stopped; one is wiped, another gets an older copy of its own volume, and they
+//! are started in another order each time. The fullest must lead, and the wiped one never.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::target::Seat;
 
 /// How much later than the older copy the others stop.
 const OLDER_BY: Duration = Duration::from_secs(1);
-/// How long a full restart may take: bounded by the recovery's own timeout of 60 s, and some for the
-/// start (failover.md 2.11).
+/// How long a full restart may take: bounded by the recovery's own timeout of 60 s, and some for
+/// the start (failover.md 2.11).
 const BACK_WITHIN: Duration = Duration::from_secs(90);
 
 /// Who gets what.
@@ -27,9 +27,10 @@ struct Parts<'a> {
 }
 
 /// Deals the parts once all are stopped. In turn a replica is wiped and (if it is not the same) the
-/// one that was copied gets its older data back, so that the last primary has everything; or the last
-/// primary is wiped and nobody else harmed, so that every replicated write is left on somebody: with
-/// k = 1 two harmed disks may be all that a write had. The order of starting goes round.
+/// one that was copied gets its older data back, so that the last primary has everything; or the
+/// last primary is wiped and nobody else harmed, so that every replicated write is left on
+/// somebody: with k = 1 two harmed disks may be all that a write had. The order of starting goes
+/// round.
 fn deal<'a>(last: &'a str, copied: &'a str, members: &[&'a str], number: u32) -> Option<Parts<'a>> {
     let others: Vec<&str> = members.iter().copied().filter(|name| *name != last).collect();
     let turn = number as usize;

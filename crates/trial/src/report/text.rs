@@ -1,5 +1,5 @@
-//! The table for people, in 100 columns: one line a scenario, then what was wanted and measured, then
-//! where the gaps go, then what is wrong.
+//! The table for people, in 100 columns: one line a scenario, then what was wanted and measured,
+//! then where the gaps go, then what is wrong.
 
 use std::fmt::Write;
 
@@ -46,8 +46,8 @@ pub fn header(text: &mut String) {
     );
 }
 
-/// One scenario in one line; HEALTHY is the median time until the group was healthy again, LOST is of
-/// acknowledged writes, waited for or not.
+/// One scenario in one line; HEALTHY is the median time until the group was healthy again, LOST is
+/// of acknowledged writes, waited for or not.
 pub fn line(text: &mut String, row: &Row) {
     let result = match (&row.skipped, row.passed()) {
         (Some(_), _) => "–",

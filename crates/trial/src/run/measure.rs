@@ -13,8 +13,8 @@ use crate::status::{self, Group};
 use crate::target::Target;
 use crate::verdict::{Event, Phase};
 
-/// How far back from a deed the last acknowledgement before it is looked for: longer than a client's
-/// patience, so that a group that writes at all has one.
+/// How far back from a deed the last acknowledgement before it is looked for: longer than a
+/// client's patience, so that a group that writes at all has one.
 const BEFORE: Duration = Duration::from_secs(2);
 /// Until when the harm has certainly reached the clients: a kill is seen in milliseconds.
 pub(super) const NOTICED_WITHIN: Duration = Duration::from_millis(50);
@@ -89,8 +89,8 @@ fn engines(scene: &Scene<'_>, at: At, event: &mut Event) {
     }
 }
 
-/// What the agents decided from the deed on, by their own word; in milliseconds, which is as exact as
-/// they note it.
+/// What the agents decided from the deed on, by their own word; in milliseconds, which is as exact
+/// as they note it.
 fn phases(scene: &Scene<'_>, at: At, after: &Group) -> Vec<Phase> {
     let begun = scene.clock.wall_ms(at);
     let mut phases: Vec<Phase> = after
