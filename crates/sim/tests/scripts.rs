@@ -64,6 +64,7 @@ ends_well! {
     data::d4,
     data::d5,
     data::d6,
+    data::fresh_stamps,
     data::d7,
     data::d9,
     data::d12,

@@ -197,25 +197,34 @@ impl Election {
         within: Span,
         now: Tick,
     ) {
+        // Without an offset to wait for, the answer waits for a look at the engine: what was seen
+        // before may lack a write that this copy has vouched for since (protocol-traces D6).
+        let within = if until.is_none() { within.max(Self::LOOK_WITHIN) } else { within };
         let deadline = now + within;
         self.asks.retain(|a| a.from != *from);
-        self.asks.push(WaitingAsk { from: from.clone(), ask, until, deadline });
+        self.asks.push(WaitingAsk { from: from.clone(), ask, until, since: now, deadline });
         self.observe_soon(now);
         self.answer_asks(now);
     }
+
+    /// A look at the engine that takes longer is not worth waiting for: whoever asked asks again.
+    const LOOK_WITHIN: Span = Span::from_millis(2000);
 
     /// Whether somebody waits for this member's offset.
     pub(super) fn waiting_asks(&self) -> bool {
         !self.asks.is_empty()
     }
 
-    /// Answers the asks whose offset is reached or whose time is over.
+    /// Answers the asks whose offset is reached or whose time is over. One that asks for the stamp as
+    /// it is gets no stale one.
     pub(super) fn answer_asks(&mut self, now: Tick) {
         let offset = self.memory.stamp.offset;
+        let (asked, ready) = (self.engine.asked, self.engine.is_ready());
+        self.asks.retain(|a| a.until.is_some() || now < a.deadline);
         let (due, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.asks).into_iter().partition(|a| {
-                let reached = a.until.is_none_or(|until| offset >= until);
-                reached || now >= a.deadline
+            std::mem::take(&mut self.asks).into_iter().partition(|a| match a.until {
+                Some(until) => offset >= until || now >= a.deadline,
+                None => asked >= a.since || !ready,
             });
         self.asks = waiting;
         for ask in due {
@@ -324,5 +333,6 @@ pub(crate) struct WaitingAsk {
     from: MemberName,
     ask: u64,
     until: Option<Offset>,
+    since: Tick,
     deadline: Tick,
 }

@@ -129,6 +129,18 @@ pub(crate) fn d6(without: Option<Cure>) -> Ending {
     s.end()
 }
 
+/// The engine dies right after a WAIT that C alone answered: C is appointed, though what B and C last
+/// looked like is the same.
+pub(crate) fn fresh_stamps(without: Option<Cure>) -> Ending {
+    let mut s = certain(3, without);
+    waited_on(&mut s, 2);
+    s.kill_engine(0, 11);
+    s.until("C is appointed", 1_000, |w| w.leads(2) || w.leads(1));
+    let new = if s.world.leads(2) { 2 } else { 1 };
+    s.writes(new);
+    s.end()
+}
+
 /// D7: w acked by B under k = 1; k becomes 2, p becomes 2; C and D take over.
 pub(crate) fn d7(without: Option<Cure>) -> Ending {
     let mut p = plan(4, without);
