@@ -128,7 +128,9 @@ impl Election {
             pod: settings.pod.clone(),
             state: memory.state_id.clone(),
         };
-        let unclean = !memory.clean && !settings.fsync_always && !memory.is_virgin();
+        // Not even with `appendfsync always`: the data may be whole, but the stamp that this memory
+        // has of them is up to a second old, and a restart loses the engine's own count.
+        let unclean = !memory.clean && !memory.is_virgin();
         if unclean && settings.keeps(crate::Cure::ExactOnlyWhenClean) {
             memory.exact = false;
         }

@@ -72,6 +72,8 @@ ends_well! {
     data::d14,
     data::d15,
     data::shrink_waits,
+    data::old_stamp,
+    data::clean_stop,
     data::voters,
     data::l9,
     data::l10,

@@ -482,7 +482,7 @@ impl Election {
         self.engine.reconciled = false;
         let clean = exit == Exit::Clean && self.settings.persistent;
         self.memory.clean = clean;
-        if !clean && !self.settings.fsync_always && self.settings.keeps(Cure::ExactOnlyWhenClean) {
+        if !clean && self.settings.keeps(Cure::ExactOnlyWhenClean) {
             self.memory.exact = false;
         }
         if !self.settings.persistent {

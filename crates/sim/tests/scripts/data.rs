@@ -239,11 +239,39 @@ pub(crate) fn d15(without: Option<Cure>) -> Ending {
 pub(crate) fn shrink_waits(without: Option<Cure>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 1);
-    s.down(1);
+    s.part(Plane::Peer, 0, 1);
     s.pass(9_000);
     s.down(0);
-    s.up(1);
     s.until("B leads with all", 15_000, |w| w.leads(1));
+    s.writes(1);
+    s.end()
+}
+
+/// An old stamp of whole data is no witness: B's file has w, B's memory does not, C has neither.
+pub(crate) fn old_stamp(without: Option<Cure>) -> Ending {
+    let mut s = certain(3, without);
+    waited_on(&mut s, 1);
+    s.down(1);
+    s.down(0);
+    s.up(1);
+    s.reaches(15_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.writes(new);
+    s.end()
+}
+
+/// The same after a clean stop: the last look must be younger than the last write.
+pub(crate) fn clean_stop(without: Option<Cure>) -> Ending {
+    let mut s = certain(3, without);
+    waited_on(&mut s, 1);
+    s.part(Plane::Peer, 0, 1);
+    s.fault(Fault::StopMember { member: 1, within: 3_000_000_000, back: 1_000_000 });
+    s.put(0);
+    s.pass(400);
+    s.down(0);
+    s.reaches(25_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.writes(new);
     s.end()
 }
 
