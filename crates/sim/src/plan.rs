@@ -92,7 +92,9 @@ impl Plan {
         let replicas = members as u64 - 1;
         let durability = match rng.below(6) {
             0 => Durability::Cache,
-            1 if replicas > 0 => Durability::Strict { copies: rng.range(1, replicas.min(2)) as u32 },
+            1 if replicas > 0 => {
+                Durability::Strict { copies: rng.range(1, replicas.min(2)) as u32 }
+            }
             _ => Durability::Balanced,
         };
         let failsafe = match durability {

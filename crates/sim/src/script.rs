@@ -62,7 +62,7 @@ impl Hooks {
         self.watch.get(m).copied().unwrap_or(0)
     }
 
-    pub(crate) fn election(&self, settings: Settings, memory: Memory, now: Tick) -> Election {
+    pub(crate) fn election(settings: Settings, memory: Memory, now: Tick) -> Election {
         Election::new(settings, memory, now)
     }
 }
@@ -121,12 +121,11 @@ impl Stage {
     /// Steps until this holds; a miss is noted and makes the ending bad.
     pub fn until(&mut self, what: &str, within_ms: u64, holds: impl Fn(&World) -> bool) -> bool {
         let reached = self.reaches(within_ms, holds);
+        let word = if reached { "reached" } else { "MISSED" };
+        self.world.trace.line(self.world.now, "script", || format!("{word}: {what}"));
         if !reached {
             let at = self.world.now / MS;
             self.missed.push(format!("at {at} ms: in vain for {within_ms} ms: {what}"));
-            self.world.trace.line(self.world.now, "script", || format!("MISSED: {what}"));
-        } else {
-            self.world.trace.line(self.world.now, "script", || format!("reached: {what}"));
         }
         reached
     }
@@ -250,10 +249,7 @@ impl Stage {
     }
 
     /// Judges every peer message from now on.
-    pub fn on_peer(
-        &mut self,
-        hook: impl FnMut(usize, usize, &Message) -> Verdict + 'static,
-    ) {
+    pub fn on_peer(&mut self, hook: impl FnMut(usize, usize, &Message) -> Verdict + 'static) {
         self.world.hooks.peer = Some(Box::new(hook));
     }
 

@@ -36,7 +36,14 @@ pub struct Temper {
 
 impl Default for Temper {
     fn default() -> Self {
-        Self { latency: 3 * MS, slow: 0, lost_answer: 0, lost_call: 0, watch: 5 * MS, watch_drops: 0 }
+        Self {
+            latency: 3 * MS,
+            slow: 0,
+            lost_answer: 0,
+            lost_call: 0,
+            watch: 5 * MS,
+            watch_drops: 0,
+        }
     }
 }
 

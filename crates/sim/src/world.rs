@@ -141,6 +141,9 @@ struct Call {
     outcome: Option<brain::StoreOutcome>,
 }
 
+/// What a cut path holds: when it was sent, on which connection, what.
+type HeldWire = (u64, u64, Wire);
+
 /// One thing due.
 #[derive(Clone, Debug)]
 enum What {
@@ -160,7 +163,7 @@ enum What {
     StartServer { m: usize, life: u64 },
     StopServer { m: usize, process: u64 },
     Silence { m: usize, life: u64 },
-    Wire { from: usize, to: usize, conn: u64, wire: Box<Wire> },
+    Wire { from: usize, to: usize, sent: u64, conn: u64, wire: Box<Wire> },
     Cron { m: usize, process: u64 },
     Alarm { m: usize, process: u64 },
     Gate { m: usize, process: u64 },
@@ -237,7 +240,7 @@ pub struct World {
     terms: u64,
     writes: Write,
     calls: BTreeMap<u64, Call>,
-    held_wires: BTreeMap<(usize, usize), Vec<(u64, Wire)>>,
+    held_wires: BTreeMap<(usize, usize), Vec<HeldWire>>,
     held_peers: BTreeMap<(usize, usize), Vec<Message>>,
     late: BTreeSet<Write>,
     term_acked: BTreeSet<u64>,
@@ -251,16 +254,12 @@ impl World {
     /// A world in which every member is about to start, and the first record stands in the store.
     pub fn new(plan: Plan, keep: Keep) -> Self {
         let mut rng = Prng::new(plan.seed);
-        let names: Vec<_> =
-            (0..plan.members).map(|i| MemberName(format!("orders-{i}"))).collect();
+        let names: Vec<_> = (0..plan.members).map(|i| MemberName(format!("orders-{i}"))).collect();
         let members = names.iter().map(|name| Member::new(name.clone(), &plan, &mut rng)).collect();
         let mut store = Store::default();
         store.put(Record::first(names.clone(), plan.timing.lease.as_millis()));
-        let history = History {
-            copies: plan.durability.copies(),
-            gate: plan.gate,
-            ..History::default()
-        };
+        let history =
+            History { copies: plan.durability.copies(), gate: plan.gate, ..History::default() };
         let clients = (0..plan.clients).map(|_| Client::new(&plan, &mut rng)).collect();
         let mut world = Self {
             now: 0,
@@ -393,7 +392,9 @@ impl World {
             What::StartServer { m, life } => self.start_server(m, life),
             What::StopServer { m, process } => self.stop_server(m, process),
             What::Silence { m, life } => self.silence(m, life),
-            What::Wire { from, to, conn, wire } => self.wire_arrives(from, to, conn, *wire),
+            What::Wire { from, to, sent, conn, wire } => {
+                self.wire_arrives((from, to), sent, conn, *wire);
+            }
             What::Cron { m, process } => self.cron(m, process),
             What::Alarm { m, process } => self.alarm(m, process),
             What::Gate { m, process } => self.gate_looks(m, process),

@@ -1,6 +1,8 @@
 //! Takes one cure out of the protocol at a time, and expects the checkers to see it: in the cure's own
 //! script, or in the swarm (`CURE=…` looks at one, `RUNS=…` gives each more seeds).
 
+#![allow(clippy::print_stdout)]
+
 #[path = "scripts/authority.rs"]
 mod authority;
 #[path = "scripts/cases.rs"]
@@ -10,6 +12,7 @@ mod cases;
 #[allow(dead_code)]
 mod common;
 #[path = "scripts/data.rs"]
+#[allow(dead_code)]
 mod data;
 
 use brain::Cure;
@@ -20,49 +23,60 @@ use sim::{Plan, World, check};
 /// A script that may be played without a cure.
 type Script = fn(Option<Cure>) -> Ending;
 
-/// Each cure with the scripts of its trace.
+/// Each cure with the script of its trace, which must go red without it.
 const SCRIPTS: &[(Cure, &str, Script)] = &[
     (Cure::JointUntilOwnSuccess, "h1", authority::h1),
     (Cure::HigherEpochAfterGiving, "h2", authority::h2),
     (Cure::AppointedNeedsAcks, "h3", authority::h3),
     (Cure::JointFromSending, "h4", authority::h4),
-    (Cure::RecreateWithAuthority, "h5", authority::h5),
-    (Cure::WaitAfterRestart, "h8", authority::h8),
     (Cure::PrimaryAdmits, "d2", data::d2),
     (Cure::SomebodyStands, "d3", data::d3),
-    (Cure::EpochAtStart, "d4", data::d4),
     (Cure::ExactOnlyWhenClean, "d5", data::d5),
     (Cure::AppointedHoldsStamp, "d6", data::d6),
-    (Cure::RaiseWaits, "d7", data::d7),
-    (Cure::SeatFrom, "d9", data::d9),
     (Cure::ShrinkLiftsHolder, "d12", data::d12),
-    (Cure::RestartedAsksWitnesses, "d13", data::d13),
-    (Cure::HighestLeads, "d14", data::d14),
-    (Cure::BumpIsNoLineage, "d15", data::d15),
     (Cure::FencedIsNotSeen, "l2", authority::l2),
     (Cure::HandoverKeepsOld, "l3", authority::l3),
     (Cure::TakeBackRelease, "l8", authority::l8),
-    (Cure::StandingNeedsNoExactness, "l9", data::l9),
     (Cure::Recovery, "l10", data::l10),
     (Cure::LazyReturns, "lazy", authority::lazy),
     (Cure::ShrinkWaits, "shrink_waits", data::shrink_waits),
+];
+
+/// Cures whose script ends well without them too: another cure stands in the way there.
+const SHADOWED: &[(Cure, &str, Script)] = &[
+    (Cure::RecreateWithAuthority, "h5", authority::h5),
+    (Cure::WaitAfterRestart, "h8", authority::h8),
+    (Cure::EpochAtStart, "d4", data::d4),
+    (Cure::RaiseWaits, "d7", data::d7),
+    (Cure::SeatFrom, "d9", data::d9),
+    (Cure::RestartedAsksWitnesses, "d13", data::d13),
+    (Cure::HighestLeads, "d14", data::d14),
+    (Cure::BumpIsNoLineage, "d15", data::d15),
+    (Cure::StandingNeedsNoExactness, "l9", data::l9),
     (Cure::DeadEndStart, "fast_empty_restart", cases::fast_empty_restart),
     (Cure::VotersProtect, "voters", data::voters),
     (Cure::Margin, "margin", authority::margin),
 ];
 
 #[test]
-fn which_scripts_go_red() {
-    for (cure, name, script) in SCRIPTS {
-        if std::env::var("SCRIPT").is_ok_and(|only| only != *name) {
+fn every_script_goes_red_without_its_cure() {
+    let only = std::env::var("SCRIPT").ok();
+    let mut well = Vec::new();
+    for (cure, name, script) in SCRIPTS.iter().chain(SHADOWED) {
+        if only.as_ref().is_some_and(|only| only != name) {
             continue;
         }
         let ending = script(Some(*cure));
-        if std::env::var("SCRIPT").is_ok() {
+        if only.is_some() {
             println!("{}", ending.trace);
         }
-        println!("{} {cure:?} {name}: {:?}", if ending.is_well() { "WELL" } else { "red " }, ending.faults.first());
+        let first = ending.faults.first().map_or("ends well", String::as_str);
+        println!("{name} without {cure:?}: {first}");
+        if ending.is_well() && SCRIPTS.iter().any(|(_, n, _)| n == name) {
+            well.push(*name);
+        }
     }
+    assert!(well.is_empty(), "{well:?} end well without their cures: the checkers are blind there");
 }
 
 /// The first seed in which this mutant breaks a promise of safety (or of an end, when `live`).

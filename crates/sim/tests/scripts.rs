@@ -16,7 +16,7 @@ macro_rules! ends_well {
     ($($module:ident :: $name:ident),* $(,)?) => {
         $(#[test]
         fn $name() {
-            well($module::$name(None));
+            well(&$module::$name(None));
         })*
     };
 }
@@ -83,7 +83,7 @@ ends_well! {
 #[test]
 fn a_thawed_engine_acknowledges_nothing_with_the_gate() {
     let (ending, late) = cases::freeze_and_thaw(None, true);
-    well(ending);
+    well(&ending);
     assert_eq!(late, 0);
 }
 
@@ -91,7 +91,7 @@ fn a_thawed_engine_acknowledges_nothing_with_the_gate() {
 #[test]
 fn a_thawed_engine_without_the_gate_leaks_as_documented() {
     let (ending, late) = cases::freeze_and_thaw(None, false);
-    well(ending);
+    well(&ending);
     assert_eq!(late, 40);
 }
 

@@ -1,5 +1,7 @@
 //! Many worlds, each from its seed. `SEED=7` replays one with its whole trace, `RUNS=…` makes more.
 
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -77,7 +79,8 @@ fn report(results: &[(u64, sim::world::Summary, Vec<check::Violation>)], runs: u
             *kinds.entry(v.promise).or_insert(0) += 1;
         }
     }
-    let sum = |f: fn(&sim::world::Summary) -> u64| results.iter().map(|(_, s, _)| f(s)).sum::<u64>();
+    let sum =
+        |f: fn(&sim::world::Summary) -> u64| results.iter().map(|(_, s, _)| f(s)).sum::<u64>();
     println!(
         "{runs} runs in {seconds:.1} s ({:.0} a second), {:.1} simulated hours, {} events, \
          {} writes acknowledged, {} waited, {} promotions, {} unwaited writes lost, broken: {kinds:?}",

@@ -115,6 +115,9 @@ mod tests {
     fn the_end_is_looked_at_too() {
         let waited = Happening::Waited { write: 7, copies: 1 };
         let last = Last { writable: true, ..Last::default() };
-        assert_eq!(check(&history(vec![waited, Happening::Ended { members: vec![last] }])).len(), 1);
+        assert_eq!(
+            check(&history(vec![waited, Happening::Ended { members: vec![last] }])).len(),
+            1
+        );
     }
 }

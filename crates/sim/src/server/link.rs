@@ -13,7 +13,9 @@ impl Server {
     pub fn wire(&mut self, from: usize, conn: u64, wire: Wire, now: u64) -> Vec<Out> {
         let mut out = Vec::new();
         match wire {
-            Wire::Psync { user, wanted } => self.on_psync((from, conn), user, wanted, now, &mut out),
+            Wire::Psync { user, wanted } => {
+                self.on_psync((from, conn), user, wanted, now, &mut out);
+            }
             Wire::Ack(offset) if self.attached.contains_key(&conn) => {
                 self.on_ack(conn, offset, now, &mut out);
             }
@@ -62,10 +64,7 @@ impl Server {
 
     /// Closes the connection to the upstream; an unfinished sync leaves no position.
     pub(super) fn drop_upstream(&mut self, out: &mut Vec<Out>) {
-        let to = match self.role {
-            Role::Replica { upstream: Some(to) } => to,
-            _ => return,
-        };
+        let Role::Replica { upstream: Some(to) } = self.role else { return };
         if let Some(conn) = self.upstream_conn() {
             out.push(Out::Wire { to, conn, wire: Wire::Closed, slow: 0 });
         }
@@ -234,22 +233,22 @@ impl Server {
         }
         self.link = Link::Up { conn };
         self.heard = now;
-        self.apply(pending, out);
+        self.apply(&pending, out);
         self.send_ack(out);
     }
 
     fn on_stream(&mut self, entries: Vec<Entry>, out: &mut Vec<Out>) {
         match &mut self.link {
             Link::Loading { pending, .. } => pending.extend(entries),
-            Link::Up { .. } => self.apply(entries, out),
+            Link::Up { .. } => self.apply(&entries, out),
             _ => {}
         }
     }
 
     /// Applies the upstream's stream and passes it on.
-    fn apply(&mut self, entries: Vec<Entry>, out: &mut Vec<Out>) {
+    fn apply(&mut self, entries: &[Entry], out: &mut Vec<Out>) {
         let mut asked = false;
-        for entry in &entries {
+        for entry in entries {
             self.offset = entry.end;
             match entry.deed {
                 Deed::Write(write) => self.data.push(write),

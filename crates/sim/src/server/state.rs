@@ -223,11 +223,11 @@ impl Server {
             return;
         }
         self.offset += deed.len();
-        self.pass_on(vec![Entry { end: self.offset, deed }], out);
+        self.pass_on(&[Entry { end: self.offset, deed }], out);
     }
 
     /// Keeps pieces for partial syncs and sends them to the replicas.
-    pub(super) fn pass_on(&mut self, entries: Vec<Entry>, out: &mut Vec<Out>) {
+    pub(super) fn pass_on(&mut self, entries: &[Entry], out: &mut Vec<Out>) {
         if let Some(backlog) = &mut self.backlog {
             backlog.extend(entries.iter().copied());
             while backlog.len() > 1
@@ -238,7 +238,7 @@ impl Server {
             }
         }
         for (conn, replica) in &self.attached {
-            let wire = super::Wire::Stream(entries.clone());
+            let wire = super::Wire::Stream(entries.to_vec());
             out.push(Out::Wire { to: replica.member, conn: *conn, wire, slow: 0 });
         }
     }
@@ -307,5 +307,5 @@ impl Server {
 
 /// Forty hexadecimal digits.
 fn new_replid(rng: &mut Prng) -> Replid {
-    Replid(format!("{:016x}{:016x}{:08x}", rng.next(), rng.next(), rng.next() as u32))
+    Replid(format!("{:016x}{:016x}{:08x}", rng.draw(), rng.draw(), rng.draw() as u32))
 }

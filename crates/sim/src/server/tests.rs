@@ -63,11 +63,13 @@ impl Bench {
         while self.now < end {
             self.now += 100 * MS;
             let due: Vec<u64> = self.alarms.range(..=self.now).map(|(at, _)| *at).collect();
-            for m in due.iter().flat_map(|at| self.alarms.remove(at)).flatten().collect::<Vec<_>>() {
+            for m in
+                due.iter().filter_map(|at| self.alarms.remove(at)).flatten().collect::<Vec<_>>()
+            {
                 let outs = self.servers[m].alarm(self.now);
                 self.outs(m, outs);
             }
-            if self.now % SECOND == 0 {
+            if self.now.is_multiple_of(SECOND) {
                 for m in 0..self.servers.len() {
                     let outs = self.servers[m].cron(self.now);
                     self.outs(m, outs);
@@ -141,7 +143,7 @@ fn e2_an_empty_primary_wipes_its_replicas() {
 
 #[test]
 fn e6_aof_forgets_its_stream_and_rdb_keeps_it() {
-    let mut bench = Bench::group(2, tuning(), 5);
+    let bench = Bench::group(2, tuning(), 5);
     let (replid, offset) = (bench.servers[1].replid.clone(), bench.servers[1].offset);
     let aof = bench.process(1, tuning(), bench.servers[1].clone().die(false));
     assert_ne!(aof.replid, replid);

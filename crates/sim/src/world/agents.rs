@@ -50,7 +50,7 @@ impl World {
             #[cfg(feature = "mutants")]
             without: self.plan.without,
         };
-        let election = self.hooks.election(settings, memory.clone(), now);
+        let election = crate::script::Hooks::election(settings, memory.clone(), now);
         member.agent = Some(Agent::new(election));
         let (life, roomy) = (member.life, member.roomy);
         self.say(m, || "agent starts".to_owned());
@@ -315,8 +315,8 @@ impl World {
                 if agent.links.contains(&peer) == up {
                     continue;
                 }
-                let reset = self.members[peer].agent.is_none()
-                    && self.network.both(Plane::Peer, m, peer);
+                let reset =
+                    self.members[peer].agent.is_none() && self.network.both(Plane::Peer, m, peer);
                 let delay = match (up, reset) {
                     (true, _) => self.rng.range(MS, 200 * MS),
                     (false, true) => self.rng.range(MS / 5, 2 * MS),

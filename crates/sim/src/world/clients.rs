@@ -22,11 +22,11 @@ impl World {
         let write = self.writes;
         self.note(Happening::Invoked { write });
         self.clients[c].pending = Some(Pending { op: write, write, waiting: false });
-        self.client_sends(c, (m, process), ClientCommand {
-            client: c,
-            op: write,
-            what: Ask::Write(write),
-        });
+        self.client_sends(
+            c,
+            (m, process),
+            ClientCommand { client: c, op: write, what: Ask::Write(write) },
+        );
     }
 
     /// A script's client writes to this member; the write.

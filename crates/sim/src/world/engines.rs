@@ -187,7 +187,7 @@ impl World {
         }
         let process = self.id();
         let user = self.identity(m);
-        let rng = crate::prng::Prng::new(self.rng.next());
+        let rng = crate::prng::Prng::new(self.rng.draw());
         let (now, tuning) = (self.now, self.tunings[m]);
         let member = &mut self.members[m];
         let Some(agent) = member.agent.as_mut() else { return };
@@ -287,28 +287,41 @@ impl World {
         if from == to {
             return;
         }
+        let sent = self.id();
         if !self.network.open(Plane::Engine, from, to) {
-            self.held_wires.entry((from, to)).or_default().push((conn, wire));
+            self.held_wires.entry((from, to)).or_default().push((sent, conn, wire));
             return;
         }
         let path = (Plane::Engine, from, to);
         let at = self.network.arrival(&mut self.rng, self.now, path, slow);
-        self.at(at, What::Wire { from, to, conn, wire: Box::new(wire) });
+        self.at(at, What::Wire { from, to, sent, conn, wire: Box::new(wire) });
     }
 
-    /// A path is whole again: TCP brings what it held.
+    /// A path is whole again: TCP brings what it held, in the order of its sending.
     pub(super) fn release_wires(&mut self, from: usize, to: usize) {
-        for (conn, wire) in self.held_wires.remove(&(from, to)).unwrap_or_default() {
+        let mut held = self.held_wires.remove(&(from, to)).unwrap_or_default();
+        held.sort_by_key(|(sent, ..)| *sent);
+        for (_, conn, wire) in held {
             self.send_wire(from, to, conn, wire, 0);
         }
     }
 
-    pub(super) fn wire_arrives(&mut self, from: usize, to: usize, conn: u64, wire: Wire) {
+    pub(super) fn wire_arrives(
+        &mut self,
+        (from, to): (usize, usize),
+        sent: u64,
+        conn: u64,
+        wire: Wire,
+    ) {
         if !self.network.open(Plane::Engine, from, to) {
             // Cut on its way: TCP sends it again when the path is whole.
-            self.held_wires.entry((from, to)).or_default().push((conn, wire));
+            self.held_wires.entry((from, to)).or_default().push((sent, conn, wire));
             return;
         }
+        self.wire_handled(from, to, conn, wire);
+    }
+
+    fn wire_handled(&mut self, from: usize, to: usize, conn: u64, wire: Wire) {
         if self.members[to].stuck.is_some() {
             self.members[to].queued.push_back(Queued::Wire { from, conn, wire });
             return;
@@ -398,7 +411,7 @@ impl World {
                 Queued::Agent { life, token, request, command, asked } => {
                     self.carry_out(m, (life, token, request), command, asked);
                 }
-                Queued::Wire { from, conn, wire } => self.wire_arrives(from, m, conn, wire),
+                Queued::Wire { from, conn, wire } => self.wire_handled(from, m, conn, wire),
             }
         }
         let now = self.now;

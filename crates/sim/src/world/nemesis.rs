@@ -1,5 +1,7 @@
 //! Faults made and undone, the healing, and the end.
 
+use std::fmt::Write as _;
+
 use brain::{Exit, Span, Wish};
 
 use super::{What, World};
@@ -25,7 +27,8 @@ impl World {
 
     /// Those whose engine calls itself a primary.
     pub fn primaries(&self) -> Vec<usize> {
-        let is = |m: &usize| self.members[*m].server.as_ref().is_some_and(|s| s.role == Role::Primary);
+        let is =
+            |m: &usize| self.members[*m].server.as_ref().is_some_and(|s| s.role == Role::Primary);
         (0..self.members.len()).filter(is).collect()
     }
 
@@ -227,9 +230,10 @@ impl World {
 
     fn is_linked(&self, m: usize) -> bool {
         self.members[m].agent.is_some()
-            && self.members[m].server.as_ref().is_some_and(|s| {
-                matches!(s.link, Link::Up { .. }) && s.loading_until.is_none()
-            })
+            && self.members[m]
+                .server
+                .as_ref()
+                .is_some_and(|s| matches!(s.link, Link::Up { .. }) && s.loading_until.is_none())
     }
 
     /// A person reads `status`: where the group says that it is blocked, and where by its own rules
@@ -276,8 +280,9 @@ impl World {
         if let Some((count, record)) = &self.store.record {
             let holder = record.holder.as_ref().map_or("nobody".to_owned(), ToString::to_string);
             let seats: Vec<_> = record.electorate.members().map(ToString::to_string).collect();
-            text += &format!(
-                "    record v{count} epoch {} holder {holder} E v{} {seats:?} paused {}\n",
+            let _ = writeln!(
+                text,
+                "    record v{count} epoch {} holder {holder} E v{} {seats:?} paused {}",
                 record.epoch, record.electorate.version, record.paused
             );
         }
@@ -299,7 +304,7 @@ impl World {
                     r.role, r.epoch, r.stamp_epoch, r.offset, r.complete, r.blocked, r.why_not
                 )
             });
-            text += &format!("    {}: {engine}; {report}\n", self.identity(m));
+            let _ = writeln!(text, "    {}: {engine}; {report}", self.identity(m));
         }
         let mut rules: Vec<_> = self.rules.iter().filter(|(_, n)| **n > 500).collect();
         rules.sort_by_key(|(_, n)| std::cmp::Reverse(**n));

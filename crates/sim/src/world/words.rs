@@ -166,7 +166,10 @@ pub(super) fn wire(wire: &Wire) -> String {
 }
 
 /// Whether a line says the same as this member's last of its kind: told once.
-pub(super) fn is_old_news(known: &mut std::collections::BTreeMap<String, String>, text: &str) -> bool {
+pub(super) fn is_old_news(
+    known: &mut std::collections::BTreeMap<String, String>,
+    text: &str,
+) -> bool {
     let routine = ["seen", "persist", "standing", "watched", "ack", "heartbeat"];
     let news: String = text.split('(').next().unwrap_or(text).to_owned();
     let Some(kind) = routine.iter().find(|k| news.contains(*k)) else {

@@ -44,10 +44,7 @@ pub(crate) fn h2(without: Option<Cure>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.on_call(|m, record, _| {
-        m == 0
-            && record
-                .and_then(|r| r.holder.as_ref())
-                .is_some_and(|h| h.id.name.ordinal() == 1)
+        m == 0 && record.and_then(|r| r.holder.as_ref()).is_some_and(|h| h.id.name.ordinal() == 1)
     });
     let to = Some(s.world.name(1));
     s.ask(0, Wish::Handover { to, dry_run: false });

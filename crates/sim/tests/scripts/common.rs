@@ -18,6 +18,6 @@ pub(crate) fn begun(n: usize, without: Option<Cure>) -> Stage {
 
 /// A script must end well.
 #[track_caller]
-pub(crate) fn well(ending: Ending) {
+pub(crate) fn well(ending: &Ending) {
     assert!(ending.is_well(), "{}\nNOT WELL: {:#?}", ending.trace, ending.faults);
 }

@@ -1,0 +1,31 @@
+//! Seeds that broke a promise once, each with what it was. They run for ever.
+
+use sim::trace::Keep;
+use sim::{Plan, World, check};
+
+/// Seed, and what it had found.
+const SEEDS: &[(u64, &str)] = &[
+    (14, "a newcomer was grown and shrunk without end while its first full sync ran"),
+    (18, "a pod created anew on its old volume was not matched by its state"),
+    (27, "a lone member in a new pod never led again"),
+    (7, "a released record was taken back by nobody in a new pod"),
+    (54, "an interrupted full sync was called a loss, and the group began anew, empty"),
+    (23, "a member that followed a dead primary kept a group without data from its new beginning"),
+    (1347, "without a gate, an engine whose agent is frozen: a class of its own, no violation"),
+    (
+        6203,
+        "a cut path brought a full sync's file after what came later (a fault of the simulator)",
+    ),
+];
+
+#[test]
+fn what_was_broken_once_stays_whole() {
+    for (seed, story) in SEEDS {
+        let mut world = World::new(Plan::swarm(*seed), Keep::Last(60));
+        world.run();
+        let broken: Vec<String> =
+            check::all(&world.history).iter().map(ToString::to_string).collect();
+        let text = world.trace.text();
+        assert!(broken.is_empty(), "{text}\nseed {seed} ({story}): {broken:#?}");
+    }
+}
