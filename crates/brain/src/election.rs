@@ -85,6 +85,12 @@ pub struct Election {
     /// Counts this run's writes of the record.
     renewals: u64,
     roomy: bool,
+    /// What is wrong though there is a primary, for people.
+    alarm: Option<String>,
+    /// No handover for want of room before this.
+    relief_after: Tick,
+    /// When the group's holder changed, newest last: the budget (failover.md 2.3 L2).
+    changes: Vec<Tick>,
     /// Peers that wait to hear this member's offset.
     asks: Vec<WaitingAsk>,
     /// The memory that holds what the newest ack depends on.
@@ -160,6 +166,9 @@ impl Election {
             asks_made: 0,
             renewals: 0,
             roomy: true,
+            alarm: None,
+            relief_after: now,
+            changes: Vec::new(),
             asks: Vec::new(),
             beat_persist: PersistId(0),
             next_gossip: now,

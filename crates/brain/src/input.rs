@@ -145,6 +145,19 @@ pub enum Exit {
     BadData,
 }
 
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Exit::Clean => f.write_str("stopped cleanly"),
+            Exit::Code(code) => write!(f, "ended by itself, code {code}"),
+            Exit::Signal(signal) => write!(f, "was ended by signal {signal}"),
+            Exit::Gate => f.write_str("was ended by its gate: it was past its deadline"),
+            Exit::OutOfMemory => f.write_str("was ended for want of memory"),
+            Exit::BadData => f.write_str("could not read its data files: they are set aside"),
+        }
+    }
+}
+
 impl Exit {
     /// Whether this counts towards a crash loop: a SIGKILL is somebody's hand (failover.md 2.12).
     pub fn is_own_fault(self) -> bool {

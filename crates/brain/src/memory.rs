@@ -25,6 +25,8 @@ pub struct Memory {
     pub followed: Epoch,
     /// How fresh the data are.
     pub stamp: Stamp,
+    /// How many keys the dataset had.
+    pub keys: u64,
     /// No engine stop since that could have lost an acknowledged tail.
     pub exact: bool,
     /// The data epoch in which the engine was last allowed to attach, since its admission. On disk

@@ -122,7 +122,8 @@ impl Election {
             (self.store.changed_at + self.settings.timing.lease).max(seen + peer)
         };
         let rank = u64::from(self.own_rank(record));
-        Some((calm + Self::RANK_DELAY.scaled(rank, 1)).max(self.candidacy_after))
+        let begin = calm + Self::RANK_DELAY.scaled(rank, 1);
+        Some(begin.max(self.candidacy_after).max(self.held_back_until()))
     }
 
     /// How many members of the record are known to be ranked before this one.
@@ -452,6 +453,23 @@ impl Election {
             self.give_up("the record changed meanwhile", Self::RANK_DELAY, now);
         }
     }
+
+    /// Two candidates do not duel: the one with the lesser copy (or, of equals, the higher ordinal)
+    /// makes way.
+    pub(super) fn yield_to_better(&mut self, other: &Candidacy, now: Tick) {
+        let Some(candidate) = &self.candidate else { return };
+        if matches!(candidate.stage, Stage::Taking { .. }) {
+            return;
+        }
+        let mine = (self.memory.stamp.rank(), std::cmp::Reverse(self.id.name.ordinal()));
+        let name = &other.candidate.id.name;
+        if (other.stamp.rank(), std::cmp::Reverse(name.ordinal())) > mine {
+            self.give_up(&format!("{name} asks too, and goes first"), Self::YIELD, now);
+        }
+    }
+
+    /// How long who made way leaves the field to the other.
+    const YIELD: Span = Span::from_millis(1500);
 
     pub(super) fn drop_candidacy(&mut self, _now: Tick) {
         self.candidate = None;

@@ -145,7 +145,8 @@ impl Election {
             if !outside || !well {
                 return None;
             }
-            let synced = self.is_synced(report);
+            // Inexact, it would be no witness, and failover would wait for it.
+            let synced = self.is_synced(report) && report.exact;
             // Without another replica there is nobody to sync from but the primary.
             (synced || helper.is_none()).then(|| Kind::Grow(report.who.id.clone()))
         })

@@ -87,6 +87,8 @@ pub(crate) struct EngineSide {
     aside_for: Option<Epoch>,
     attach_after: PersistId,
     pub(crate) hang_killed: bool,
+    /// It has not answered since then, and what the kernel says of it.
+    silent: Option<(Tick, ProcessState)>,
 }
 
 impl EngineSide {
@@ -114,6 +116,7 @@ impl EngineSide {
             aside_for: None,
             attach_after: PersistId(0),
             hang_killed: false,
+            silent: None,
         }
     }
 
@@ -188,6 +191,7 @@ impl Election {
         if self.engine.phase != Phase::Up {
             return;
         }
+        self.judge_silence(now);
         match self.engine.observing {
             // A lost answer must not blind the member; the edge reports silence on its own.
             Some(sent) if now.since(sent) < Span::from_millis(2000) => {
@@ -226,6 +230,7 @@ impl Election {
         self.engine.min_replicas = None;
         self.engine.started_at = now;
         self.engine.hang_killed = false;
+        self.engine.silent = None;
         self.out.note(Reason::detail("started", format!("engine process {run} started")));
     }
 
@@ -234,6 +239,7 @@ impl Election {
             return;
         }
         self.engine.observing = None;
+        self.engine.silent = None;
         // While it loads or anything waits for it, look often; else every H.
         let pause = if asked < self.engine.look_after {
             Span::ZERO
@@ -425,7 +431,15 @@ impl Election {
 
     /// The hang budget (failover.md 2.12): telling busy from dead.
     pub(super) fn on_silent(&mut self, run: u64, since: Tick, process: ProcessState, now: Tick) {
-        if run != self.engine.run || self.engine.phase != Phase::Up || self.engine.hang_killed {
+        if run == self.engine.run && self.engine.phase == Phase::Up {
+            self.engine.silent = Some((since, process));
+        }
+        self.judge_silence(now);
+    }
+
+    fn judge_silence(&mut self, now: Tick) {
+        let Some((since, process)) = self.engine.silent else { return };
+        if self.engine.hang_killed {
             return;
         }
         let budget = match process {
@@ -434,13 +448,12 @@ impl Election {
             ProcessState::Busy => Span::from_millis(15_000),
         };
         let silent = now.since(since);
-        if silent >= budget {
-            self.engine.hang_killed = true;
-            let text = format!("the engine has not answered for {silent} ({process:?}): ended");
-            self.kill_engine(Reason::story("hang", text));
-        } else {
-            self.wake_by(since + budget);
+        if silent < budget {
+            return self.wake_by(since + budget);
         }
+        self.engine.hang_killed = true;
+        let text = format!("the engine has not answered for {silent} ({process:?}): ended");
+        self.kill_engine(Reason::story("hang", text));
     }
 
     pub(super) fn on_exited(&mut self, run: u64, exit: Exit, now: Tick) {
@@ -465,7 +478,7 @@ impl Election {
             self.memory.deaths.push(now);
             self.dirty = true;
         }
-        let text = format!("the engine ended ({exit:?}) after {lived}");
+        let text = format!("the engine {exit}, after {lived}");
         let why = if self.stopping.is_some() {
             Reason::detail("exited", text.clone())
         } else {

@@ -279,6 +279,7 @@ impl Election {
             }
             Stage::Demoting(since) => {
                 if now.since(since) >= Self::CATCH_UP {
+                    handover.stage = Stage::Demoting(now);
                     self.kill_engine(Reason::story("handover", "the engine did not demote: ended"));
                 }
             }

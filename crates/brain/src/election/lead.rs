@@ -201,6 +201,47 @@ impl Election {
         self.step_handover(now);
         self.write_guard(now);
         self.publish_route();
+        self.seek_relief(now);
+    }
+
+    /// How long a primary in need waits before it tries again to hand over.
+    const RELIEF_AGAIN: Span = Span::from_millis(10_000);
+
+    /// A primary whose disk or memory is short hands over to a member that has room; without one it
+    /// stays and says so (failover.md 2.12, disk full).
+    fn seek_relief(&mut self, now: Tick) {
+        let refuses = self.engine.view.as_ref().is_some_and(|v| v.misconfigured);
+        if self.roomy && !refuses {
+            self.alarm = None;
+            return;
+        }
+        let free = self
+            .leading
+            .as_ref()
+            .is_some_and(|l| l.state == State::Writable && l.handover.is_none() && !l.gave);
+        if !free || self.stopping.is_some() {
+            return;
+        }
+        if now < self.relief_after {
+            let again = self.relief_after;
+            return self.wake_by(again);
+        }
+        self.relief_after = now + Self::RELIEF_AGAIN;
+        let what = if refuses { "its disk fails: it refuses writes" } else { "its disk is short" };
+        match self.successor(None).ok().filter(|best| best.roomy) {
+            Some(best) => {
+                let to = best.who.id.name;
+                self.begin_handover(Some(&to), None, what, now);
+            }
+            None => {
+                let text =
+                    format!("{}: {what}, and no member with room can take over", self.id.name);
+                if self.alarm.as_ref() != Some(&text) {
+                    self.out.note(Reason::story("no-room", text.clone()));
+                    self.alarm = Some(text);
+                }
+            }
+        }
     }
 
     /// Heartbeats to everybody; a holder without authority says that instead.

@@ -59,6 +59,7 @@ impl Election {
         // Files that give an empty dataset and no position after an unclean stop prove nothing: such
         // a member must never lead over one that holds something.
         let proves_nothing = view.keys == 0
+            && self.memory.keys > 0
             && view.replid != before.replid
             && !self.memory.clean
             && !self.settings.fsync_always;
@@ -112,6 +113,9 @@ impl Election {
             && let Some(offset) = view.offset
         {
             self.memory.stamp.offset = offset;
+        }
+        if self.memory.stamp.complete {
+            self.memory.keys = view.keys;
         }
         self.memory.stamp.durable = view.durable.min(self.memory.stamp.offset);
         let after = (self.memory.stamp.complete, self.memory.stamp.epoch, self.memory.exact);

@@ -63,7 +63,7 @@ impl Election {
                 .filter(|(_, p)| p.link_up)
                 .map(|(name, _)| name.to_string())
                 .collect(),
-            blocked,
+            blocked: blocked.or(self.alarm.clone()),
             ..MemberReport::default()
         }
     }

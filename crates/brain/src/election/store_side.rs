@@ -22,6 +22,8 @@ pub(crate) struct StoreSide {
     /// The record was missing, or older than what this disk knows, at the last read.
     pub(crate) lacking: bool,
     reading: Option<(RequestId, Tick)>,
+    /// The last member that was seen to hold the record.
+    pub(crate) last_holder: Option<MemberName>,
     /// A read is wanted at this time.
     pub(crate) read_at: Tick,
     /// When the last read that was answered had been sent.
@@ -37,6 +39,7 @@ impl StoreSide {
             reachable: false,
             lacking: false,
             reading: None,
+            last_holder: None,
             read_at: now,
             read_sent: None,
         }
@@ -179,6 +182,7 @@ impl Election {
             // Its own write, seen before its answer came.
             return self.lead_with_record(now);
         }
+        self.count_change(&record, now);
         let me = self.incarnation();
         match &record.holder {
             Some(holder) if *holder == me => self.holder_is_me(&record, now),
@@ -189,6 +193,29 @@ impl Election {
             _ => self.holder_is_another(&record, now),
         }
         self.lead_with_record(now);
+    }
+
+    /// Takeovers an hour are limited (failover.md 2.3 L2): what every member counts for itself.
+    fn count_change(&mut self, record: &Record, now: Tick) {
+        let holder = record.holder.as_ref().map(|h| h.id.name.clone());
+        if holder.is_some() && holder != self.store.last_holder {
+            if self.store.last_holder.is_some() {
+                self.changes.push(now);
+            }
+            self.store.last_holder = holder;
+        }
+        let hour = Span::from_millis(3_600_000);
+        self.changes.retain(|at| now.since(*at) < hour);
+    }
+
+    /// Until when no failover may happen by itself: the hour's budget is spent, or the last one was
+    /// less than W ago. A handover, a SIGTERM and a kill by hand are never held back.
+    pub(super) fn held_back_until(&self) -> Tick {
+        let budget = self.settings.budget_per_hour as usize;
+        let spent = self.changes.len().checked_sub(budget).and_then(|i| self.changes.get(i));
+        let hour = spent.map_or(Tick(0), |at| *at + Span::from_millis(3_600_000));
+        let pause = self.changes.last().map_or(Tick(0), |at| *at + self.settings.timing.lease);
+        hour.max(pause)
     }
 
     /// The record names this very run: as its own write says, or because it was appointed.

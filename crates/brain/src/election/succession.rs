@@ -54,7 +54,7 @@ impl Election {
     const ASK_WITHIN: Span = Span::from_millis(80);
 
     pub(super) fn begin_succession(&mut self, why: String, fall: Option<Fall>, now: Tick) {
-        self.out.note(Reason::story("succession", why.clone()));
+        self.out.note(Reason::detail("succession", why.clone()));
         self.asks_made += 1;
         self.succession = Some(Succession {
             why,
@@ -87,7 +87,7 @@ impl Election {
         let led_ms = now.since(leading.began).as_millis();
         let fall =
             own_fault.then(|| Fall { member: self.id.name.clone(), epoch: leading.epoch, led_ms });
-        self.begin_succession(format!("{}: {text}", self.id.name), fall, now);
+        self.begin_succession(text.to_owned(), fall, now);
     }
 
     pub(super) fn step_succession(&mut self, now: Tick) {
@@ -284,6 +284,12 @@ impl Election {
             self.blocked =
                 Some("FailoverLoop: two primaries died alike soon after promotion".into());
             return;
+        }
+        let held_back = self.held_back_until();
+        if self.succession.as_ref().is_some_and(|s| s.fall.is_some()) && now < held_back {
+            let text = "FailoverBudget: the engine died of its own fault too soon again";
+            self.blocked = Some(text.to_owned());
+            return self.wake_by(held_back);
         }
         let epoch = self.epoch_known().max(old.epoch).next();
         let record = self.appointment(&old, best, epoch, None);

@@ -32,6 +32,7 @@ impl Election {
     const DETACH_WITHIN: Span = Span::from_millis(1000);
 
     pub(super) fn on_prevote_ask(&mut self, from: &MemberName, asked: &Candidacy, now: Tick) {
+        self.yield_to_better(asked, now);
         let denied = self.objection(asked, now);
         let message = Message::PreVote { epoch: asked.epoch, denied };
         self.send(from, message, Reason::routine("prevote"));
@@ -41,6 +42,7 @@ impl Election {
         if asked.candidate.id.name != *from {
             return;
         }
+        self.yield_to_better(&asked, now);
         if let Some(denial) = self.objection(&asked, now) {
             return self.answer_promise(&asked, Some(denial));
         }
