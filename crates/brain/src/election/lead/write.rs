@@ -86,10 +86,20 @@ impl Election {
     fn send_cas(&mut self, now: Tick) {
         let expected = self.store.version().cloned();
         let persisted = self.out.persisted;
+        let missing = self.store.lacking || expected.is_none();
+        let keeps = self.settings.keeps(Cure::RecreateWithAuthority);
         let Some(leading) = &mut self.leading else { return };
         let Some(cas) = &mut leading.cas else { return };
         if cas.sent.is_some() || persisted < cas.after {
             return;
+        }
+        let may = matches!(cas.kind, CasKind::Bump) && leading.authority.holds(now);
+        if missing && keeps && !may {
+            // A renewal would write the lost record as it was: only a higher epoch may, and only with
+            // authority at this moment (failover.md 2.4; protocol-traces H5).
+            let kind = cas.kind.clone();
+            leading.cas = None;
+            return self.cas_failed(&kind, "the record is missing or older than this epoch", now);
         }
         let request = self.out.request();
         cas.sent = Some((request, now));
