@@ -29,10 +29,13 @@ const SCRIPTS: &[(Cure, &str, Script)] = &[
     (Cure::HigherEpochAfterGiving, "h2", authority::h2),
     (Cure::AppointedNeedsAcks, "h3", authority::h3),
     (Cure::JointFromSending, "h4", authority::h4),
+    (Cure::RecreateWithAuthority, "h5", authority::h5),
     (Cure::PrimaryAdmits, "d2", data::d2),
     (Cure::SomebodyStands, "d3", data::d3),
     (Cure::ExactOnlyWhenClean, "d5", data::d5),
     (Cure::AppointedHoldsStamp, "d6", data::d6),
+    (Cure::SeatFrom, "d9", data::d9),
+    (Cure::RestartedAsksWitnesses, "d13", data::d13),
     (Cure::ShrinkLiftsHolder, "d12", data::d12),
     (Cure::FencedIsNotSeen, "l2", authority::l2),
     (Cure::HandoverKeepsOld, "l3", authority::l3),
@@ -44,12 +47,9 @@ const SCRIPTS: &[(Cure, &str, Script)] = &[
 
 /// Cures whose script ends well without them too: another cure stands in the way there.
 const SHADOWED: &[(Cure, &str, Script)] = &[
-    (Cure::RecreateWithAuthority, "h5", authority::h5),
     (Cure::WaitAfterRestart, "h8", authority::h8),
     (Cure::EpochAtStart, "d4", data::d4),
     (Cure::RaiseWaits, "d7", data::d7),
-    (Cure::SeatFrom, "d9", data::d9),
-    (Cure::RestartedAsksWitnesses, "d13", data::d13),
     (Cure::HighestLeads, "d14", data::d14),
     (Cure::BumpIsNoLineage, "d15", data::d15),
     (Cure::StandingNeedsNoExactness, "l9", data::l9),

@@ -246,8 +246,10 @@ impl Election {
             let who = self.primary_known().map_or("another".into(), |h| h.id.name.to_string());
             return self.answer(ask, Err(format!("{who} leads: use `failover --to` instead")));
         }
-        if !self.engine.is_ready() || !self.engine.is_demoted() {
-            return self.answer(ask, Err("the engine has not loaded yet".into()));
+        // An engine that still points at a dead primary is as good as one at the dead end.
+        let linked = self.engine.view.as_ref().is_none_or(|v| v.link_up || v.sync_in_progress);
+        if !self.engine.is_ready() || linked {
+            return self.answer(ask, Err("the engine is loading, or linked to a primary".into()));
         }
         let old = self.store.record().cloned().unwrap_or_default();
         let generation = ((self.epoch_known().max(old.epoch).0 >> 32) + 1) << 32;

@@ -164,7 +164,7 @@ pub(crate) fn d7(without: Option<Cure>) -> Ending {
 pub(crate) fn d9(without: Option<Cure>) -> Ending {
     let mut s = certain(3, without);
     s.put(0);
-    s.down(1);
+    s.fault(Fault::StopMember { member: 1, within: 3_000_000_000, back: FOR_EVER });
     s.until("E is C", 9_000, |w| w.seats() == [2]);
     waited_on(&mut s, 2);
     s.down(2);
@@ -194,6 +194,9 @@ pub(crate) fn d12(without: Option<Cure>) -> Ending {
 pub(crate) fn d13(without: Option<Cure>) -> Ending {
     let mut s = forgetful(3, &[0], without);
     waited_on(&mut s, 1);
+    for other in [1, 2] {
+        s.part(Plane::Peer, 0, other);
+    }
     s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
     s.reaches(10_000, |w| w.leads(0) || w.leads(1) || w.leads(2));
     let new = s.world.primaries().first().copied().unwrap_or(0);
