@@ -228,6 +228,13 @@ impl World {
         fresh && (0..self.members.len()).all(|m| m == primary || self.is_linked(m))
     }
 
+    /// Everybody holds as much.
+    fn is_even(&self) -> bool {
+        let mut held = self.members.iter().filter_map(|m| m.server.as_ref()).map(|s| s.data.len());
+        let first = held.next();
+        held.all(|h| Some(h) == first)
+    }
+
     fn is_linked(&self, m: usize) -> bool {
         self.members[m].agent.is_some()
             && self.members[m]
@@ -243,7 +250,7 @@ impl World {
         let reports: Vec<_> = (0..self.members.len()).filter_map(|m| self.report(m)).collect();
         let said = reports.iter().any(|r| r.blocked.is_some());
         let deleted = self.faults_made.contains_key("DeleteRecord");
-        let none_whole = !reports.iter().any(|r| r.complete);
+        let none_whole = !self.record_members().any(|m| self.report(m).is_some_and(|r| r.complete));
         let fullest = (0..self.members.len())
             .filter(|m| self.members[*m].agent.is_some())
             .max_by_key(|m| self.members[*m].server.as_ref().map_or(0, |s| s.data.len()));
@@ -253,10 +260,23 @@ impl World {
         }
     }
 
+    /// Who may lead by the record: its holder, or who released it, and its seats, by their state.
+    fn record_members(&self) -> impl Iterator<Item = usize> {
+        let record = self.store.record.as_ref().map(|(_, r)| r.clone()).unwrap_or_default();
+        let mut states: Vec<_> = record.electorate.members().map(|m| m.state.clone()).collect();
+        states.extend(record.holder.map(|h| h.id.state));
+        states.extend(record.released.map(|r| r.by.state));
+        (0..self.members.len()).filter(move |m| states.contains(&self.identity(*m).state))
+    }
+
     /// Ends the run: the clients fall silent, the streams run dry, and everybody is looked at.
     pub fn finish(&mut self) {
         self.retire_clients();
+        let until = self.now + 15 * SECOND;
         self.run_until(self.now + 4 * SECOND);
+        while self.now < until && !(self.is_whole() && self.is_even()) {
+            self.run_until(self.now + SECOND / 2);
+        }
         let members = (0..self.members.len()).map(|m| self.last_look(m)).collect();
         self.note(Happening::Ended { members });
     }
@@ -267,7 +287,7 @@ impl World {
             return Last { blocked, ..Last::default() };
         };
         Last {
-            writable: server.role == Role::Primary && self.now - self.last_ack < 10 * SECOND,
+            writable: server.role == Role::Primary && self.now - self.last_ack < 20 * SECOND,
             linked: self.is_linked(m),
             data: server.data.iter().copied().collect(),
             blocked,
