@@ -148,7 +148,7 @@ impl World {
 
     fn leave(&mut self, m: usize) {
         self.end_agent(m, false);
-        if self.members[m].back_at.is_none() || self.now >= self.chaos_until {
+        if self.members[m].back_at.is_none() || self.healed {
             self.member_back(m, SECOND);
         }
     }

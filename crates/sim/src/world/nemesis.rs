@@ -199,6 +199,7 @@ impl World {
     /// Takes every fault away and starts whoever is down.
     pub fn heal(&mut self) {
         self.chaos_until = self.now;
+        self.healed = true;
         self.trace.line(self.now, "fault", || "healed".to_owned());
         self.note(Happening::Healed);
         let cuts = self.network.all_cuts();
