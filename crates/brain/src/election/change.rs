@@ -117,10 +117,10 @@ impl Election {
         else {
             return gone;
         };
-        // A seat whose disk was replaced is a copy no more: it goes first, and in any case.
+        // A seat whose pod or disk was replaced is a copy no more: it goes first, and in any case.
         let replaced = |name: &MemberName| {
             let report = self.peers.get(name).and_then(|p| p.report.as_ref());
-            report.is_some_and(|(r, _)| l.electorate.seat_of_disk(&r.who.id).is_none())
+            report.is_some_and(|(r, _)| l.electorate.seat(&r.who.id).is_none())
         };
         gone.sort_by_key(|name| !replaced(name));
         let certain = gone.iter().filter(|name| replaced(name)).count();
@@ -147,8 +147,10 @@ impl Election {
             }
             // Inexact, it would be no witness, and failover would wait for it.
             let synced = self.is_synced(report) && report.exact;
-            // Without another replica there is nobody to sync from but the primary.
-            (synced || helper.is_none()).then(|| Kind::Grow(report.who.id.clone()))
+            // Without another replica there is nobody to sync from but the primary; one that is there
+            // and has not attached yet is waited for.
+            let alone = helper.is_none() && leading.electorate.is_empty();
+            (synced || alone).then(|| Kind::Grow(report.who.id.clone()))
         })
     }
 

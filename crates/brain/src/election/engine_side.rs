@@ -254,9 +254,15 @@ impl Election {
         }
         let new_stream = view.is_primary
             && self.engine.view.as_ref().is_none_or(|v| !v.is_primary || v.replid != view.replid);
-        if let (true, Some(leading)) = (new_stream, &mut self.leading) {
-            // The members wait to hear the stream's name before they attach.
-            leading.next_beat = now;
+        let look_after = self.engine.look_after;
+        if let Some(leading) = &mut self.leading {
+            // The members wait to hear the stream's name before they attach, and a fresh offset
+            // before they are exact again.
+            let told = leading.tell_offset && asked >= look_after;
+            if new_stream || told {
+                leading.next_beat = now;
+                leading.tell_offset &= !told;
+            }
         }
         let was_up = self.engine.view.as_ref().is_some_and(|v| v.link_up);
         if view.link_up && !was_up {
@@ -325,7 +331,7 @@ impl Election {
             Some(_) if want != Posture::DeadEnd => return,
             _ => {}
         }
-        if now < self.engine.posture_retry && want != Posture::DeadEnd {
+        if now < self.engine.posture_retry {
             return self.wake_by(self.engine.posture_retry);
         }
         match &want {

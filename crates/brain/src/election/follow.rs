@@ -52,6 +52,9 @@ impl Election {
             self.next_gossip = now;
         }
         self.acknowledge(&beat, changed, now);
+        if !self.memory.exact && beat.link_seen == self.engine.link_run {
+            self.observe_soon(now);
+        }
         self.following = Some(Following { beat, seen: Some(now), heard: now });
         self.orphan_since = None;
         self.blocked = None;

@@ -63,6 +63,10 @@ pub(crate) struct Leading {
     pub(crate) via: BTreeMap<MemberName, (MemberName, MemberId)>,
     pub(crate) soft_paused: bool,
     promoted_at: Option<Tick>,
+    /// The stream before the promotion: what is not that is the new one.
+    stream_before: Replid,
+    /// A member waits for a fresh offset.
+    pub(crate) tell_offset: bool,
     routed: Option<Route>,
     pub(crate) began: Tick,
     wish_done: Option<String>,
@@ -173,6 +177,8 @@ impl Election {
             via: BTreeMap::new(),
             soft_paused: false,
             promoted_at: None,
+            stream_before: Replid::default(),
+            tell_offset: false,
             routed: None,
             began: now,
             wish_done: record.handover.as_ref().map(|w| w.id.clone()),
@@ -283,7 +289,8 @@ impl Election {
         let view = self.engine.view.as_ref();
         // The stream has a new id after the promotion: only a look since then knows it.
         let known = view.filter(|v| {
-            v.is_primary && leading.promoted_at.is_some_and(|at| self.engine.asked >= at)
+            let fresh = leading.promoted_at.is_some_and(|at| self.engine.asked >= at);
+            v.is_primary && (fresh || v.replid != leading.stream_before)
         });
         let peer = self.peers.get(to)?;
         let (link_run, heard) = peer.link_seen;
@@ -428,6 +435,8 @@ impl Election {
             return;
         }
         leading.state = State::Promoting;
+        leading.stream_before =
+            self.engine.view.as_ref().map(|v| v.replid.clone()).unwrap_or_default();
         self.engine.want = Posture::Primary;
         let guard = match self.settings.durability {
             Durability::Strict { copies } => copies.min(self.settings.members.len() as u32 - 1),

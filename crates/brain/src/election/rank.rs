@@ -40,6 +40,7 @@ mod tests {
                 offset: Offset(offset),
                 durable: Offset(offset),
                 complete,
+                origin: false,
             },
             exact: true,
             attached_in: None,

@@ -85,7 +85,7 @@ impl Election {
     fn consider_bootstrap(&mut self, record: &Record, now: Tick) {
         let reports = self.recent_reports(now);
         let known = reports.values().find(|r| !r.virgin && r.epoch > Epoch(0));
-        if !self.memory.is_virgin() || known.is_some() {
+        if !self.is_virgin() || known.is_some() {
             let who = known.map_or(&self.id.name, |r| &r.who.id.name);
             self.blocked = Some(format!(
                 "RecoveryBlocked: the record is new, yet {who} knows an epoch: this is no bootstrap"
@@ -205,6 +205,13 @@ impl Election {
             .filter(|m| !granted.contains_key(&m.name) && !is_lost(&m.name))
             .map(|m| m.name.to_string())
             .collect();
+        if let Some(fuller) = reports.values().find(|r| {
+            r.ready && !self.is_of_record(&r.who.id) && r.stamp.is_above(&self.memory.stamp)
+        }) && self.memory.keys == 0
+        {
+            let name = &fuller.who.id.name;
+            return Err(format!("{name}, outside of the electorate, holds more: a person decides"));
+        }
         if silent.is_empty() {
             return Ok("recovery: all have answered, this copy is the fullest \
                  (waited writes rest on the disks)"
@@ -239,8 +246,11 @@ impl Election {
 
     /// A person accepts what is lost (failover.md 2.11): a new generation of epochs.
     pub(super) fn wish_promote(&mut self, ask: AskId, now: Tick) {
-        if self.leading.is_some() {
+        if self.leading.as_ref().is_some_and(|l| l.may_write()) {
             return self.answer(ask, Err("this member leads already".into()));
+        }
+        if self.leading.is_some() {
+            self.step_down("a person begins anew here", now);
         }
         if self.following_is_fresh(now) {
             let who = self.primary_known().map_or("another".into(), |h| h.id.name.to_string());

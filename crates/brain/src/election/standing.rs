@@ -22,7 +22,7 @@ impl Election {
             exact: self.memory.exact,
             attached_in: self.memory.attached_in,
             epoch: self.memory.epoch_max(),
-            virgin: self.memory.is_virgin(),
+            virgin: self.is_virgin(),
             lost: self.is_lost(),
             ready: self.engine.is_ready(),
             link_up: self.engine.view.as_ref().is_some_and(|v| v.link_up),
@@ -34,13 +34,19 @@ impl Election {
         }
     }
 
+    /// It has never known an epoch, and its engine holds nothing: data beside a new state file are
+    /// somebody's.
+    pub(super) fn is_virgin(&self) -> bool {
+        self.memory.is_virgin() && self.engine.view.as_ref().is_none_or(|v| v.keys == 0)
+    }
+
     /// It held data, or must have, and the loaded engine has none: half a dataset is still something
     /// that nobody may begin anew over.
     fn is_lost(&self) -> bool {
         self.engine.is_ready()
             && !self.memory.stamp.complete
             && self.engine.view.as_ref().is_some_and(|v| v.keys == 0)
-            && !self.memory.is_virgin()
+            && !self.is_virgin()
             && self.engine.is_detached()
     }
 
@@ -89,7 +95,7 @@ impl Election {
     fn rank_cut_stamp_last(&mut self) {
         let stamp = &mut self.memory.stamp;
         let begun = self.memory.history.iter().find(|b| b.epoch == stamp.epoch);
-        if begun.is_some_and(|b| stamp.replid == b.replid && stamp.offset < b.start) {
+        if begun.is_some_and(|b| stamp.offset < b.start) {
             stamp.epoch = Epoch(0);
         }
     }
@@ -136,6 +142,7 @@ impl Election {
             offset: view.offset.unwrap_or(self.memory.stamp.offset),
             durable: view.durable,
             complete: true,
+            origin: true,
         };
         self.memory.syncing = false;
         self.memory.exact = true;
@@ -149,8 +156,10 @@ impl Election {
     fn stamp_as_replica(&mut self, view: &crate::input::EngineView, _now: Tick) {
         let Some(offset) = view.offset else {
             // After an aborted full sync the engine shows old numbers over no data (engine.md 1.4).
-            if !view.link_up {
-                self.memory.stamp.complete &= self.continues_stamp(view);
+            // Only a sync that really began can have emptied it.
+            let emptied = view.keys == 0 && self.memory.keys > 0;
+            if !view.link_up && !self.continues_stamp(view) && (self.memory.syncing || emptied) {
+                self.memory.stamp.complete = false;
             }
             return;
         };
@@ -170,6 +179,7 @@ impl Election {
         stamp.replid = view.replid.clone();
         stamp.offset = offset;
         stamp.complete = true;
+        stamp.origin = false;
         let at_start = offset >= beat.lineage.start || !self.settings.keeps(Cure::EpochAtStart);
         if at_start {
             stamp.epoch = beat.lineage.epoch;
@@ -256,10 +266,16 @@ impl Election {
 
     pub(super) fn learn_standing(&mut self, from: &MemberName, report: &Standing, now: Tick) {
         if let Some(peer) = self.peers.get_mut(from) {
-            if peer.link_seen.0 != report.link_run || peer.is_another_run(report) {
+            let new_link = peer.link_seen.0 != report.link_run || peer.is_another_run(report);
+            if new_link {
                 peer.link_seen = (report.link_run, now);
             }
             peer.report = Some((report.clone(), now));
+            // A member that is not exact becomes so by an offset that is younger than its link.
+            if let (true, true, Some(leading)) = (new_link, !report.exact, &mut self.leading) {
+                leading.tell_offset = true;
+                self.observe_soon(now);
+            }
         }
     }
 
