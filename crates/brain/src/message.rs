@@ -143,6 +143,8 @@ pub struct Standing {
     pub lost: bool,
     /// The engine runs and has loaded.
     pub ready: bool,
+    /// How many keys it holds.
+    pub keys: u64,
     /// The engine's link to whom it follows is up.
     pub link_up: bool,
     /// A full sync is under way.

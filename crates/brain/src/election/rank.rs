@@ -48,6 +48,7 @@ mod tests {
             virgin: false,
             lost: false,
             ready: true,
+            keys: 1,
             link_up: false,
             syncing: false,
             link_run: 0,

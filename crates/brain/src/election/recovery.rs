@@ -19,7 +19,10 @@ use super::Election;
 impl Election {
     /// Bootstrap, or a new beginning when nobody has anything.
     pub(super) fn step_recovery(&mut self, now: Tick) {
-        if self.leading.is_some() || self.candidate.is_some() || self.stopping.is_some() {
+        if self.leading.as_ref().is_some_and(|l| !l.is_fenced())
+            || self.candidate.is_some()
+            || self.stopping.is_some()
+        {
             return;
         }
         if self.store.lacking {
@@ -33,7 +36,7 @@ impl Election {
             }
             return;
         };
-        if !self.engine.is_ready() || self.creation.is_some() {
+        if !self.engine.is_ready() || self.creation.is_some() || self.leading.is_some() {
             return;
         }
         let record = record.clone();

@@ -25,6 +25,7 @@ impl Election {
             virgin: self.is_virgin(),
             lost: self.is_lost(),
             ready: self.engine.is_ready(),
+            keys: self.engine.view.as_ref().map_or(0, |v| v.keys),
             link_up: self.engine.view.as_ref().is_some_and(|v| v.link_up),
             syncing: self.engine.view.as_ref().is_some_and(|v| v.sync_in_progress || v.loading),
             link_run: self.engine.link_run,

@@ -217,7 +217,12 @@ impl Election {
             .is_some_and(|s| s.answers.values().any(|r| r.stamp.is_above(&best.stamp)));
         // This member's own copy is fuller, but its engine is still loading.
         let own_fuller = !able && own.stamp.is_above(&best.stamp) && own.exact;
-        if fuller || own_fuller {
+        // An older line of data is no match for one's own that is still being loaded.
+        let older = !able && own.stamp.complete && best.stamp.epoch < own.stamp.epoch;
+        let empty = !able && own.stamp.complete && best.keys == 0 && self.memory.keys > 0;
+        let lesser = empty || (older && !self.stands_by_record(&best));
+        let hopeful = lesser && self.may_still_load(now);
+        if fuller || own_fuller || hopeful {
             return;
         }
         if best.who.id == self.id {
@@ -227,6 +232,22 @@ impl Election {
         } else {
             self.appoint(&best, now);
         }
+    }
+
+    /// Whether this member's data reach its seat in the record.
+    fn stands_by_record(&self, report: &Standing) -> bool {
+        self.store.record().is_some_and(|record| {
+            let seat = record.electorate.seat(&report.who.id);
+            let lineage = record.lineage.as_ref();
+            seat.zip(lineage).is_some_and(|(seat, l)| quorum::stands(report, seat.from, l))
+        })
+    }
+
+    /// Whether this member's own engine may still come up with its data.
+    fn may_still_load(&self, now: Tick) -> bool {
+        let patience = self.settings.timing.lease.scaled(2, 1);
+        !self.engine.is_ready()
+            && self.succession.as_ref().is_some_and(|s| now.since(s.began) < patience)
     }
 
     /// This member as a candidate for its own succession, once its engine has loaded.

@@ -255,7 +255,11 @@ impl World {
         let fullest = (0..self.members.len())
             .filter(|m| self.members[*m].agent.is_some())
             .max_by_key(|m| self.members[*m].server.as_ref().map_or(0, |s| s.data.len()));
-        if let Some(m) = fullest.filter(|_| said && (deleted || none_whole)) {
+        let asked = |r: &brain::report::MemberReport| {
+            r.blocked.as_ref().is_some_and(|text| text.contains("a person decides"))
+        };
+        let wanted = deleted || none_whole || reports.iter().any(asked);
+        if let Some(m) = fullest.filter(|_| said && wanted) {
             self.trace.line(self.now, "person", || format!("makes member {m} lead"));
             self.ask(m, Wish::PromoteAcceptingLoss);
         }
