@@ -1,4 +1,5 @@
-//! The newest decisions with their reasons, for `status` and `why`, and each of them as a log event.
+//! The newest decisions with their reasons, for `status` and `why`, and each of them as a log
+//! event.
 
 use std::collections::VecDeque;
 

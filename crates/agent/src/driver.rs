@@ -1,4 +1,5 @@
-//! The only place where the judgement and the world meet: inputs go in one by one, effects come out.
+//! The only place where the judgement and the world meet: inputs go in one by one, effects come
+//! out.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

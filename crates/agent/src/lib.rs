@@ -1,4 +1,5 @@
-//! PID 1 beside every engine: starts it, watches it, and carries out what `brain::Election` decides.
+//! PID 1 beside every engine: starts it, watches it, and carries out what `brain::Election`
+//! decides.
 
 mod clock;
 mod damage;

@@ -1,5 +1,5 @@
-//! The cures of the protocol: each closes a hole that an earlier wording had. Tests take one out and
-//! expect the checkers to see it; nothing else can.
+//! The cures of the protocol: each closes a hole that an earlier wording had. Tests take one out
+//! and expect the checkers to see it; nothing else can.
 
 /// One cure. The letters are the rows of the traces in `docs/failover.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

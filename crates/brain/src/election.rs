@@ -1,5 +1,6 @@
-//! The election of one member (failover.md 2): one door in, effects with reasons out. The parts live
-//! in `election/`, one file a rule; this file holds the state and the order in which it is looked at.
+//! The election of one member (failover.md 2): one door in, effects with reasons out. The parts
+//! live in `election/`, one file a rule; this file holds the state and the order in which it is
+//! looked at.
 
 mod authority;
 mod candidacy;
@@ -76,7 +77,8 @@ pub struct Election {
     farewell: Option<Tick>,
     /// What stands in the way of a primary, for people.
     blocked: Option<String>,
-    /// A record that this member writes as nobody's successor: bootstrap, a new beginning, by force.
+    /// A record that this member writes as nobody's successor: bootstrap, a new beginning, by
+    /// force.
     creation: Option<Creation>,
     /// What the gate was last told.
     gate: Option<GateDeadline>,
@@ -126,8 +128,8 @@ struct GivenAck {
 }
 
 impl Election {
-    /// A member that has just started, with what its disk remembers. The first effects come from the
-    /// first [`Input::Tick`].
+    /// A member that has just started, with what its disk remembers. The first effects come from
+    /// the first [`Input::Tick`].
     pub fn new(settings: Settings, mut memory: Memory, now: Tick) -> Self {
         let id = MemberId {
             name: settings.me.clone(),

@@ -1,5 +1,5 @@
-//! Who is who: a member is known by its name, its pod and the state on its disk, never by an address
-//! (failover.md 2.1).
+//! Who is who: a member is known by its name, its pod and the state on its disk, never by an
+//! address (failover.md 2.1).
 
 use std::fmt;
 

@@ -76,7 +76,8 @@ pub struct Heartbeat {
     pub seq: u64,
     /// Where the data of this epoch began.
     pub lineage: Lineage,
-    /// The beginnings of the last lines, newest first, at most 8: to find where one's own data parted.
+    /// The beginnings of the last lines, newest first, at most 8: to find where one's own data
+    /// parted.
     pub history: Vec<Beginning>,
     /// The primary's stream now; empty while it is not promoted yet.
     pub replid: Replid,

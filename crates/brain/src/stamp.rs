@@ -20,8 +20,8 @@ pub struct Stamp {
     pub offset: Offset,
     /// How far the disk has it for certain; what an unclean stop leaves.
     pub durable: Offset,
-    /// Whether the dataset is whole: false from the start of a full sync until it is loaded, and for
-    /// an empty newcomer.
+    /// Whether the dataset is whole: false from the start of a full sync until it is loaded, and
+    /// for an empty newcomer.
     pub complete: bool,
     /// Whether this copy is its line's own: it was the primary of `epoch`. A primary that nobody
     /// replicates from may not count its writes at all, so of two equal offsets this is the fuller.
@@ -30,9 +30,9 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Higher is fresher: complete before incomplete, then the epoch, then the offset, then the line's own. Within one
-    /// epoch there is one line of offsets, so they compare (failover.md 2.1, one engine process one
-    /// epoch).
+    /// Higher is fresher: complete before incomplete, then the epoch, then the offset, then the
+    /// line's own. Within one epoch there is one line of offsets, so they compare (failover.md 2.1,
+    /// one engine process one epoch).
     pub fn rank(&self) -> (bool, Epoch, Offset, bool) {
         (self.complete, self.epoch, self.offset, self.origin)
     }

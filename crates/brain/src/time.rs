@@ -5,8 +5,8 @@ use std::ops::{Add, AddAssign, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// An instant: nanoseconds of the machine's CLOCK_BOOTTIME (failover.md 2.5). Two ticks compare only
-/// on one machine and within one boot of it.
+/// An instant: nanoseconds of the machine's CLOCK_BOOTTIME (failover.md 2.5). Two ticks compare
+/// only on one machine and within one boot of it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

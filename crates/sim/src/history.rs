@@ -26,8 +26,8 @@ pub enum Happening {
         /// A number that grows with every promotion: the epoch, in a simulation the count of
         /// promotions.
         term: u64,
-        /// It had been queued while the process was frozen, or the engine's agent is frozen or dead:
-        /// without a gate this cannot be helped (failover.md 1.2 E3b, 2.7).
+        /// It had been queued while the process was frozen, or the engine's agent is frozen or
+        /// dead: without a gate this cannot be helped (failover.md 1.2 E3b, 2.7).
         frozen: bool,
     },
     /// An engine said how many replicas hold it (`WAIT`).

@@ -110,7 +110,8 @@ impl Stage {
         Self { world, missed: Vec::new() }
     }
 
-    /// A group that has begun: member 0 leads, everybody else is linked, in the electorate and exact.
+    /// A group that has begun: member 0 leads, everybody else is linked, in the electorate and
+    /// exact.
     pub fn begun(plan: Plan) -> Self {
         let n = plan.members;
         let mut stage = Self::new(plan);

@@ -1,5 +1,5 @@
-//! Takes one cure out of the protocol at a time, and expects the checkers to see it: in the cure's own
-//! script, or in the swarm (`CURE=…` looks at one, `RUNS=…` gives each more seeds).
+//! Takes one cure out of the protocol at a time, and expects the checkers to see it: in the cure's
+//! own script, or in the swarm (`CURE=…` looks at one, `RUNS=…` gives each more seeds).
 
 #![allow(clippy::print_stdout)]
 

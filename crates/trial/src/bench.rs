@@ -80,7 +80,7 @@ pub const WORKLOADS: [Workload; 4] = [
     Workload { command: Verb::Get, pipeline: 16 },
 ];
 
-/// The ratio that is wanted, and the one that must be (issue figures).
+/// The ratio that is wanted, and the one that must be (docs/SPECIFICATION.md).
 pub const WANTED: f64 = 0.98;
 /// See [`WANTED`].
 pub const MUST: f64 = 0.95;

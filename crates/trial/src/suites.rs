@@ -82,8 +82,8 @@ pub fn basic(counts: Counts, wait: Duration) -> Vec<Scenario> {
     suite
 }
 
-/// Writable elsewhere after a silent loss: 6.5 s by default, 4 s fast (issue figures); what is more
-/// than W is detection, promises, promotion and the clients' way there.
+/// Writable elsewhere after a silent loss: 6.5 s by default, 4 s fast (docs/SPECIFICATION.md); what
+/// is more than W is detection, promises, promotion and the clients' way there.
 fn writable_within(wait: Duration) -> Duration {
     wait + if wait <= Duration::from_secs(3) { SURE_FAST } else { SURE }
 }

@@ -119,8 +119,8 @@ impl<P: Platform> EnginePort<P> {
         gone
     }
 
-    /// Whether an engine could be started: so that a wrong directive or password file ends the agent
-    /// with its reason, and does not become a loop of starts.
+    /// Whether an engine could be started: so that a wrong directive or password file ends the
+    /// agent with its reason, and does not become a loop of starts.
     pub(crate) fn check(&self) -> Result<(), AgentError> {
         let (_, gate) = self.render(&random_hex::<32>())?;
         *lock(&self.spare_gate) = gate;

@@ -1,4 +1,5 @@
-//! How long a primary may let its engine write: its lease or its peers' acks (failover.md 2.4, 2.5).
+//! How long a primary may let its engine write: its lease or its peers' acks (failover.md 2.4,
+//! 2.5).
 
 use std::collections::BTreeMap;
 

@@ -147,8 +147,8 @@ impl Election {
             }
             // Inexact, it would be no witness, and failover would wait for it.
             let synced = self.is_synced(report) && report.exact;
-            // Without another replica there is nobody to sync from but the primary; one that is there
-            // and has not attached yet is waited for.
+            // Without another replica there is nobody to sync from but the primary; one that is
+            // there and has not attached yet is waited for.
             let alone = helper.is_none() && leading.electorate.is_empty();
             (synced || alone).then(|| Kind::Grow(report.who.id.clone()))
         })

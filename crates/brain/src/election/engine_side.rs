@@ -1,5 +1,6 @@
 //! The engine beside this agent: what it is, what it is wanted to be, and the commands in between.
-//! Level-triggered: the wanted role is compared with what the engine says of itself, again and again.
+//! Level-triggered: the wanted role is compared with what the engine says of itself, again and
+//! again.
 
 use std::collections::BTreeMap;
 
@@ -361,8 +362,8 @@ impl Election {
         }
     }
 
-    /// Before the engine attaches: the attachment is on disk, and data that would be thrown away are
-    /// set aside.
+    /// Before the engine attaches: the attachment is on disk, and data that would be thrown away
+    /// are set aside.
     fn may_attach(&mut self, upstream: &MemberName) -> bool {
         let Some(following) = &self.following else { return false };
         let epoch = following.beat.lineage.epoch;
@@ -371,8 +372,7 @@ impl Election {
             if self.engine.aside_for != Some(epoch) {
                 self.engine.aside_for = Some(epoch);
                 let text = format!(
-                    "{lost} B written here in epoch {} were never part of epoch {epoch}: kept aside",
-                    self.memory.stamp.epoch
+                    "{lost} B written here were never part of epoch {epoch}: the files are kept aside"
                 );
                 let why = Reason::story("diverged", text);
                 let request = self.out.engine(EngineCommand::SetAside, why);
@@ -468,7 +468,10 @@ impl Election {
         }
         let led = self.leading.is_some();
         let lived = now.since(self.engine.started_at);
-        let quick = lived < Self::QUICK_DEATH || self.engine.phase == Phase::Starting;
+        // Somebody's hand is no reason to wait: only an engine that dies by itself is given time.
+        let by_itself = exit.is_own_fault() || exit == Exit::BadData;
+        let soon = lived < Self::QUICK_DEATH || self.engine.phase == Phase::Starting;
+        let quick = soon && by_itself;
         self.engine.quick_deaths = if quick { self.engine.quick_deaths + 1 } else { 0 };
         let back_off = Span::from_millis(100).scaled(1 << self.engine.quick_deaths.min(6), 1);
         self.engine.start_at = if self.engine.quick_deaths > 1 { now + back_off } else { now };

@@ -107,8 +107,8 @@ impl Election {
         self.kill_engine(Reason::story("fence-kill", text));
     }
 
-    /// The gate's deadline (failover.md 2.7 G2): after F2 and F3 had their turn, before a challenger
-    /// may begin.
+    /// The gate's deadline (failover.md 2.7 G2): after F2 and F3 had their turn, before a
+    /// challenger may begin.
     pub(super) fn set_gate(&mut self, now: Tick) {
         let last_quarter = self.margin().scaled(1, 4);
         let wanted = match &self.leading {

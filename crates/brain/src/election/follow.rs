@@ -76,7 +76,8 @@ impl Election {
         if known > beat.epoch {
             return Some(known);
         }
-        // One epoch has one holder; the same one may be met again in a later run only by a new epoch.
+        // One epoch has one holder; the same one may be met again in a later run only by a new
+        // epoch.
         let another = self
             .following
             .as_ref()

@@ -1,4 +1,5 @@
-//! The planned change of the primary, and the release (failover.md 2.10): pause, equal, demote, give.
+//! The planned change of the primary, and the release (failover.md 2.10): pause, equal, demote,
+//! give.
 
 use engine::Offset;
 
@@ -370,7 +371,7 @@ impl Election {
         }
         self.orphan_since = Some(now);
         self.candidacy_after = now + self.settings.timing.heartbeat.scaled(4, 1);
-        self.memory.led_until = Some((leading.epoch, self.memory.stamp.offset));
+        self.memory.led_until = Some((leading.lineage.epoch, self.memory.stamp.offset));
         self.dirty = true;
     }
 

@@ -1,5 +1,5 @@
-//! Leading: heartbeats, renewals and promotion (failover.md 2.4 to 2.7, 2.9). The holder's writes of
-//! the record are in `lead/write.rs`.
+//! Leading: heartbeats, renewals and promotion (failover.md 2.4 to 2.7, 2.9). The holder's writes
+//! of the record are in `lead/write.rs`.
 
 mod write;
 

@@ -182,8 +182,8 @@ impl Election {
         silent == 0 || self.patience_is_over(now)
     }
 
-    /// The recovery election (failover.md 2.11): all of {A} ∪ E have answered, or patience is over and
-    /// enough have. The highest stamp leads: voters refuse a lower one.
+    /// The recovery election (failover.md 2.11): all of {A} ∪ E have answered, or patience is over
+    /// and enough have. The highest stamp leads: voters refuse a lower one.
     pub(super) fn recovery_verdict(
         &self,
         granted: &BTreeMap<MemberName, Standing>,

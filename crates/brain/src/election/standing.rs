@@ -41,8 +41,8 @@ impl Election {
         self.memory.is_virgin() && self.engine.view.as_ref().is_none_or(|v| v.keys == 0)
     }
 
-    /// It held data, or must have, and the loaded engine has none: half a dataset is still something
-    /// that nobody may begin anew over.
+    /// It held data, or must have, and the loaded engine has none: half a dataset is still
+    /// something that nobody may begin anew over.
     fn is_lost(&self) -> bool {
         self.engine.is_ready()
             && !self.memory.stamp.complete
@@ -63,8 +63,8 @@ impl Election {
         let Some(view) = self.engine.view.clone() else { return };
         let before = self.memory.stamp.clone();
         let was_virgin = self.memory.is_virgin();
-        // Files that give an empty dataset and no position after an unclean stop prove nothing: such
-        // a member must never lead over one that holds something.
+        // Files that give an empty dataset and no position after an unclean stop prove nothing:
+        // such a member must never lead over one that holds something.
         let proves_nothing = view.keys == 0
             && self.memory.keys > 0
             && view.replid != before.replid
@@ -194,13 +194,18 @@ impl Election {
     pub(super) fn diverged_bytes(&self) -> Option<u64> {
         let following = self.following.as_ref()?;
         let stamp = &self.memory.stamp;
-        if !stamp.complete || stamp.epoch >= following.beat.lineage.epoch {
+        // Where this member's own lead ended counts, if that was later than what the disk kept.
+        let (epoch, offset) = match self.memory.led_until {
+            Some((epoch, offset)) if epoch >= stamp.epoch => (epoch, offset.max(stamp.offset)),
+            _ => (stamp.epoch, stamp.offset),
+        };
+        let known = epoch > Epoch(0) && epoch < following.beat.lineage.epoch;
+        if !known || stamp.epoch >= following.beat.lineage.epoch {
             return None;
         }
-        let next = following.beat.history.iter().rfind(|b| b.epoch > stamp.epoch)?;
-        let same_line = next.parent_epoch == stamp.epoch;
-        (same_line && stamp.offset > next.parent_start)
-            .then(|| stamp.offset.ahead_of(next.parent_start))
+        let next = following.beat.history.iter().rfind(|b| b.epoch > epoch)?;
+        let same_line = next.parent_epoch == epoch;
+        (same_line && offset > next.parent_start).then(|| offset.ahead_of(next.parent_start))
     }
 
     /// Somebody wants to know how this member stands.
@@ -230,8 +235,8 @@ impl Election {
         !self.asks.is_empty()
     }
 
-    /// Answers the asks whose offset is reached or whose time is over. One that asks for the stamp as
-    /// it is gets no stale one.
+    /// Answers the asks whose offset is reached or whose time is over. One that asks for the stamp
+    /// as it is gets no stale one.
     pub(super) fn answer_asks(&mut self, now: Tick) {
         let offset = self.memory.stamp.offset;
         let (asked, ready) = (self.engine.asked, self.engine.is_ready());

@@ -1,5 +1,5 @@
-//! A member that is told to stop (failover.md 2.10, SIGTERM): hand over or leave first, then end the
-//! engine, then go.
+//! A member that is told to stop (failover.md 2.10, SIGTERM): hand over or leave first, then end
+//! the engine, then go.
 
 use crate::effect::{Act, AskId, EngineCommand};
 use crate::message::Message;

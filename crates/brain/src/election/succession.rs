@@ -1,5 +1,5 @@
-//! The dead hand (failover.md 2.10, 2.11): a holder without a primary engine appoints the successor,
-//! or leads again itself; and the records that nobody's successor writes.
+//! The dead hand (failover.md 2.10, 2.11): a holder without a primary engine appoints the
+//! successor, or leads again itself; and the records that nobody's successor writes.
 
 use std::collections::BTreeMap;
 
@@ -84,6 +84,7 @@ impl Election {
             // The lease has been sent away: what stands in the store decides.
             self.read_now(now, "gave");
         }
+        self.memory.led_until = Some((leading.lineage.epoch, self.memory.stamp.offset));
         let led_ms = now.since(leading.began).as_millis();
         let fall =
             own_fault.then(|| Fall { member: self.id.name.clone(), epoch: leading.epoch, led_ms });
@@ -472,8 +473,8 @@ impl Election {
 
     /// Writes a record as nobody's successor.
     pub(super) fn replace_alone(&mut self, record: Record, why: Reason, now: Tick) {
-        // The epoch goes to the disk once the record stands: a bootstrap that failed must leave this
-        // member as new as it was.
+        // The epoch goes to the disk once the record stands: a bootstrap that failed must leave
+        // this member as new as it was.
         let after = self.persist("creation", now);
         self.creation =
             Some(Creation { record: Box::new(record), why, after, sent: None, began: now });

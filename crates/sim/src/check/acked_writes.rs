@@ -6,8 +6,8 @@ use super::Violation;
 use crate::history::{Happening, History, Write};
 
 /// Looks for a waited write that a later primary lacks at its first acknowledgement, or that the
-/// last one lacks. Not counted: writes waited for before somebody was made primary by what the disks
-/// still had, and those whose `k + 1` copies were destroyed by faults (failover.md 2.3 I2).
+/// last one lacks. Not counted: writes waited for before somebody was made primary by what the
+/// disks still had, and those whose `k + 1` copies were destroyed by faults (failover.md 2.3 I2).
 pub fn check(history: &History) -> Vec<Violation> {
     let mut promised: BTreeSet<Write> = BTreeSet::new();
     let mut destroyed: BTreeMap<Write, u32> = BTreeMap::new();

@@ -306,7 +306,8 @@ impl World {
         self.deliver(to, Input::Peer { from, message });
     }
 
-    /// After anything that may open or break a channel between agents: each end finds out by itself.
+    /// After anything that may open or break a channel between agents: each end finds out by
+    /// itself.
     pub(super) fn refresh_links(&mut self) {
         for m in 0..self.members.len() {
             for peer in (0..self.members.len()).filter(|p| *p != m) {

@@ -245,8 +245,8 @@ impl World {
     }
 
     /// A person reads `status`: where the group says that it is blocked, and where by its own rules
-    /// nobody may lead (the record is gone, or no copy is certainly whole), the fullest copy is made
-    /// to lead (failover.md 2.11).
+    /// nobody may lead (the record is gone, or no copy is certainly whole), the fullest copy is
+    /// made to lead (failover.md 2.11).
     pub(super) fn a_person_helps(&mut self) {
         let reports: Vec<_> = (0..self.members.len()).filter_map(|m| self.report(m)).collect();
         let said = reports.iter().any(|r| r.blocked.is_some());

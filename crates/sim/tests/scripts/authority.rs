@@ -1,4 +1,5 @@
-//! Holes in single-writer (protocol-traces, section 1): each trace with its cure in place ends well.
+//! Holes in single-writer (protocol-traces, section 1): each trace with its cure in place ends
+//! well.
 
 use brain::{Cure, Wish};
 use sim::faults::{Fault, Frozen, isolation};
@@ -39,7 +40,8 @@ pub(crate) fn h1(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-/// H2: a handover without an answer is read back as not done; A returns, the write commits, B leads.
+/// H2: a handover without an answer is read back as not done; A returns, the write commits, B
+/// leads.
 pub(crate) fn h2(without: Option<Cure>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);

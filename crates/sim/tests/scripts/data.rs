@@ -39,7 +39,8 @@ fn waited_on(s: &mut Stage, b: usize) {
     s.must("the write has one copy", copies == Some(1) && s.world.holds(b, write));
 }
 
-/// D2: A cuts B off, B's engine comes back by itself and WAIT counts it, E shrinks, C leads without.
+/// D2: A cuts B off, B's engine comes back by itself and WAIT counts it, E shrinks, C leads
+/// without.
 pub(crate) fn d2(without: Option<Cure>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
@@ -129,8 +130,8 @@ pub(crate) fn d6(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-/// The engine dies right after a WAIT that C alone answered: C is appointed, though what B and C last
-/// looked like is the same.
+/// The engine dies right after a WAIT that C alone answered: C is appointed, though what B and C
+/// last looked like is the same.
 pub(crate) fn fresh_stamps(without: Option<Cure>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 2);

@@ -11,7 +11,7 @@ use crate::status::Group;
 /// Clock ticks a second in `/proc/<pid>/stat`: a constant of Linux's interface to programs,
 /// whatever the kernel itself counts in.
 const TICKS_PER_S: f64 = 100.0;
-/// What an agent may take (issue figures): MiB of memory.
+/// What an agent may take (docs/SPECIFICATION.md): MiB of memory.
 pub const RSS_MIB: f64 = 12.0;
 /// And percent of a core.
 pub const CPU_PERCENT: f64 = 0.5;

@@ -1,5 +1,5 @@
-//! Every compare-and-swap of a holder: one at a time, on disk before it is sent, and never believed to
-//! have failed (failover.md 2.4).
+//! Every compare-and-swap of a holder: one at a time, on disk before it is sent, and never believed
+//! to have failed (failover.md 2.4).
 
 use crate::cure::Cure;
 use crate::effect::{Act, PersistId, RequestId};
@@ -95,8 +95,8 @@ impl Election {
         }
         let may = matches!(cas.kind, CasKind::Bump) && leading.authority.holds(now);
         if missing && keeps && !may {
-            // A renewal would write the lost record as it was: only a higher epoch may, and only with
-            // authority at this moment (failover.md 2.4; protocol-traces H5).
+            // A renewal would write the lost record as it was: only a higher epoch may, and only
+            // with authority at this moment (failover.md 2.4; protocol-traces H5).
             let kind = cas.kind.clone();
             leading.cas = None;
             return self.cas_failed(&kind, "the record is missing or older than this epoch", now);
@@ -205,8 +205,8 @@ impl Election {
         self.change_committed(now);
     }
 
-    /// The record was read or watched while leading: an unanswered write may turn out done, a person
-    /// may have a wish.
+    /// The record was read or watched while leading: an unanswered write may turn out done, a
+    /// person may have a wish.
     pub(in crate::election) fn lead_with_record(&mut self, now: Tick) {
         let Some(record) = self.store.record().cloned() else { return };
         let Some(leading) = &mut self.leading else { return };
