@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Usage,
     /// The command did its work and found the group not healthy.
     Degraded,
-    /// Refused, because going on could lose data or writability.
+    /// Refused, because going on could lose data or writability; or a trial saw that happen.
     Unsafe,
 }
 

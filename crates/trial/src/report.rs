@@ -42,4 +42,9 @@ impl Report {
     pub fn passed(&self) -> bool {
         self.rows.iter().all(Row::passed)
     }
+
+    /// Whether nothing is broken but how fast it was.
+    pub fn is_safe(&self) -> bool {
+        self.rows.iter().all(Row::is_safe)
+    }
 }

@@ -72,6 +72,8 @@ pub struct Check {
     pub measured: String,
     /// Whether it is.
     pub met: bool,
+    /// Whether it is about the data or the single writer, as opposed to how fast something was.
+    pub safety: bool,
 }
 
 /// What came of a scenario.
@@ -127,6 +129,12 @@ impl Row {
         self.error.is_none() && self.checks.iter().all(|check| check.met)
     }
 
+    /// Whether nothing is broken that is about the data or the single writer: what is left is how
+    /// fast it was. A scenario that could not be carried through is not safe.
+    pub fn is_safe(&self) -> bool {
+        self.error.is_none() && self.checks.iter().all(|check| check.met || !check.safety)
+    }
+
     /// Computes the spreads and holds everything against what is wanted.
     pub fn judge(&mut self) {
         self.write_gap = spread(self.events.iter().map(|event| millis(event.write_gap_ms)));
@@ -153,6 +161,7 @@ impl Row {
                 wanted: format!("≤ {}", shown(bar?)),
                 measured: shown(millis(measured)),
                 met: millis(measured) <= bar? && !self.events.is_empty(),
+                safety: false,
             })
         });
         let mut checks: Vec<Check> = checks.collect();
@@ -171,7 +180,7 @@ impl Row {
         checks.push(zero("refused writes that are there", self.tally.refused_but_there));
         checks.push(zero("keys that differ between members", self.different_keys as u64));
         if bars.partial_only {
-            checks.push(zero("full resyncs", self.full_resyncs));
+            checks.push(Check { safety: false, ..zero("full resyncs", self.full_resyncs) });
         }
         if self.tally.acked == 0 {
             checks.push(Check {
@@ -179,6 +188,7 @@ impl Row {
                 wanted: "> 0".to_owned(),
                 measured: "0".to_owned(),
                 met: false,
+                safety: false,
             });
         }
         checks
@@ -196,6 +206,7 @@ impl Row {
                 wanted: "counted, no gate".to_owned(),
                 measured: late.to_string(),
                 met: true,
+                safety: true,
             });
         } else {
             checks.push(zero("late acknowledgements", late));
@@ -246,6 +257,7 @@ fn zero(what: &str, measured: u64) -> Check {
         wanted: "0".to_owned(),
         measured: measured.to_string(),
         met: measured == 0,
+        safety: true,
     }
 }
 
