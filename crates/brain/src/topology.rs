@@ -31,8 +31,8 @@ pub struct Settings {
     pub persistent: bool,
     /// Whether an unclean stop loses nothing (`appendfsync always`).
     pub fsync_always: bool,
-    /// The cure that this member goes without: only in tests.
-    #[cfg(feature = "mutants")]
+    /// The cure that this member goes without: heeded only with the feature `mutants`, which only
+    /// tests turn on.
     pub without: Option<crate::Cure>,
 }
 

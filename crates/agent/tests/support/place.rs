@@ -210,6 +210,7 @@ impl Group {
                 gate: true,
                 persistent: self.persistence.is_persistent(),
                 fsync_always: self.persistence == Persistence::AofAlways,
+                without: None,
             },
             program: program(),
             data: self.data(member),

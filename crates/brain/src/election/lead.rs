@@ -234,19 +234,14 @@ impl Election {
         }
         self.relief_after = now + Self::RELIEF_AGAIN;
         let what = if refuses { "its disk fails: it refuses writes" } else { "its disk is short" };
-        match self.successor(None).ok().filter(|best| best.roomy) {
-            Some(best) => {
-                let to = best.who.id.name;
-                self.begin_handover(Some(&to), None, what, now);
-            }
-            None => {
-                let text =
-                    format!("{}: {what}, and no member with room can take over", self.id.name);
-                if self.alarm.as_ref() != Some(&text) {
-                    self.out.note(Reason::story("no-room", text.clone()));
-                    self.alarm = Some(text);
-                }
-            }
+        if let Some(best) = self.successor(None).ok().filter(|best| best.roomy) {
+            let to = best.who.id.name;
+            return self.begin_handover(Some(&to), None, what, now);
+        }
+        let text = format!("{}: {what}, and no member with room can take over", self.id.name);
+        if self.alarm.as_ref() != Some(&text) {
+            self.out.note(Reason::story("no-room", text.clone()));
+            self.alarm = Some(text);
         }
     }
 

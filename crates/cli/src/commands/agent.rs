@@ -57,6 +57,7 @@ fn config(home: &Home, me: &str, spec: &ValidatedSpec) -> Result<Config, Failure
             gate: spec.fencing() == Fencing::Gate,
             persistent: persistence.is_persistent(),
             fsync_always: persistence == Persistence::AofAlways,
+            without: None,
             members,
         },
         program: group.engine.clone(),

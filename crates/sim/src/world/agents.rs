@@ -49,6 +49,8 @@ impl World {
             fsync_always: self.tunings[m].persistence == Persistence::Aof { always: true },
             #[cfg(feature = "mutants")]
             without: self.plan.without,
+            #[cfg(not(feature = "mutants"))]
+            without: None,
         };
         let election = crate::script::Hooks::election(settings, memory.clone(), now);
         member.agent = Some(Agent::new(election));
