@@ -217,7 +217,7 @@ impl<P: Platform> EnginePort<P> {
                     None => return,
                 },
                 order = self.orders.recv() => match order {
-                    Some(Order::Command(request, command)) => self.carry_out(request, command).await,
+                    Some(Order::Command(id, command)) => self.carry_out(id, command).await,
                     Some(Order::CheckDrift) => self.check_drift().await,
                     None => return,
                 },

@@ -52,8 +52,13 @@ async fn an_engine_starts_as_a_dead_end_and_refuses_writes() {
     let (code, body) =
         place::http(group.ports[&first()].http, "GET", "/ready", "", "").await.expect("an answer");
     assert_eq!(code, 503, "{body}");
-    let metrics = place::http(group.ports[&first()].http, "GET", "/metrics", "", "").await;
-    assert!(metrics.expect("an answer").1.contains("\nredis_up 1.0\n"));
+    // The engine's own figures are there from its first INFO on.
+    let http = group.ports[&first()].http;
+    until("the engine's metrics", || async {
+        let (_, body) = place::http(http, "GET", "/metrics", "", "").await?;
+        body.contains("\nredis_up 1.0\n").then_some(())
+    })
+    .await;
     let refused = place::http(group.ports[&first()].http, "POST", "/v1/promote", "", "").await;
     assert_eq!(refused.expect("an answer").0, 401);
 }

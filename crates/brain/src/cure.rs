@@ -1,6 +1,23 @@
 //! The cures of the protocol: each closes a hole that an earlier wording had. Tests take one out
 //! and expect the checkers to see it; nothing else can.
 
+/// What a test takes out: one cure, or two where the second stands in for the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Without(pub Cure, pub Option<Cure>);
+
+impl Without {
+    /// Whether this cure is among what is taken out.
+    pub fn lacks(&self, cure: Cure) -> bool {
+        self.0 == cure || self.1 == Some(cure)
+    }
+}
+
+impl From<Cure> for Without {
+    fn from(cure: Cure) -> Self {
+        Self(cure, None)
+    }
+}
+
 /// One cure. The letters are the rows of the traces in `docs/failover.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cure {

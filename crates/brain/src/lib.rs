@@ -17,7 +17,7 @@ pub mod time;
 pub mod timing;
 pub mod topology;
 
-pub use cure::Cure;
+pub use cure::{Cure, Without};
 pub use effect::{Act, AskId, Effect, EngineCommand, GateDeadline, PersistId, RequestId, Route};
 pub use election::Election;
 pub use identity::{Epoch, Incarnation, MemberId, MemberName};

@@ -31,16 +31,16 @@ pub struct Settings {
     pub persistent: bool,
     /// Whether an unclean stop loses nothing (`appendfsync always`).
     pub fsync_always: bool,
-    /// The cure that this member goes without: heeded only with the feature `mutants`, which only
+    /// The cures that this member goes without: heeded only with the feature `mutants`, which only
     /// tests turn on.
-    pub without: Option<crate::Cure>,
+    pub without: Option<crate::Without>,
 }
 
 impl Settings {
     /// Whether this cure is in place: always, but in a test that takes it out.
     #[cfg(feature = "mutants")]
     pub(crate) fn keeps(&self, cure: crate::Cure) -> bool {
-        self.without != Some(cure)
+        self.without.is_none_or(|w| !w.lacks(cure))
     }
 
     /// Whether this cure is in place: always, but in a test that takes it out.

@@ -51,9 +51,9 @@ pub struct Plan {
     pub chaos: u64,
     /// How long after healing a primary and equal replicas are due, ns.
     pub quiesce: u64,
-    /// The cure that every member goes without: only in tests.
+    /// The cures that every member goes without: only in tests.
     #[cfg(feature = "mutants")]
-    pub without: Option<brain::Cure>,
+    pub without: Option<brain::Without>,
 }
 
 impl Plan {
@@ -82,6 +82,19 @@ impl Plan {
             #[cfg(feature = "mutants")]
             without: None,
         }
+    }
+
+    /// Whether this cure is in place.
+    #[cfg(feature = "mutants")]
+    pub fn keeps(&self, cure: brain::Cure) -> bool {
+        self.without.is_none_or(|w| !w.lacks(cure))
+    }
+
+    /// Whether this cure is in place: always, but in a test that takes it out.
+    #[cfg(not(feature = "mutants"))]
+    #[allow(clippy::unused_self)]
+    pub fn keeps(&self, _cure: brain::Cure) -> bool {
+        true
     }
 
     /// The world of this seed.

@@ -273,6 +273,11 @@ impl Stage {
         self.world.release_calls();
     }
 
+    /// Puts words into somebody's mouth: this message goes its way whatever is cut or judged.
+    pub fn say(&mut self, from: usize, to: usize, message: Message) {
+        self.world.peer_on_its_way(from, to, message);
+    }
+
     /// Lets the held messages go.
     pub fn release_peers(&mut self) {
         self.world.hooks.peer = None;
@@ -334,6 +339,12 @@ impl World {
     /// Whether a member's engine is linked to its upstream.
     pub fn is_up(&self, m: usize) -> bool {
         self.members[m].server.as_ref().is_some_and(|s| matches!(s.link, Link::Up { .. }))
+    }
+
+    /// Whom a member's engine is linked to.
+    pub fn upstream(&self, m: usize) -> Option<usize> {
+        let server = self.members[m].server.as_ref().filter(|_| self.is_up(m))?;
+        if let Role::Replica { upstream } = server.role { upstream } else { None }
     }
 
     /// What a member's engine holds.

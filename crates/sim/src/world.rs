@@ -79,11 +79,26 @@ pub struct Member {
     pub stuck: Option<(u64, Stuck)>,
     /// What the kernel holds for a stuck engine.
     queued: VecDeque<Queued>,
+    /// How it differs from the plan, in a script.
+    pub ways: Ways,
     /// Copies set aside before a full sync.
     pub set_aside: u64,
     /// It is to be started again at this time; a fault is under way.
     pub back_at: Option<u64>,
     roomy: bool,
+}
+
+/// What a script gives one member instead of the plan's way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ways {
+    /// Its profile, from its agent's next start on.
+    pub timing: Option<brain::Timing>,
+    /// What a write is worth to it, from its agent's next start on.
+    pub durability: Option<brain::Durability>,
+    /// Typical time to put its state file on disk, ns; what is under way when it dies is lost.
+    pub fsync: Option<u64>,
+    /// How much longer its engine lets its agent's commands wait, ns.
+    pub slow_orders: u64,
 }
 
 /// An agent under way: the election and the hands around it.
@@ -511,6 +526,7 @@ impl Member {
             gate: GateDeadline::Open,
             stuck: None,
             queued: VecDeque::new(),
+            ways: Ways::default(),
             set_aside: 0,
             back_at: None,
             roomy: true,

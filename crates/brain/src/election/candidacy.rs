@@ -158,6 +158,9 @@ impl Election {
             self.read_now(now, "read-before-vote");
             return self.wake_by(limit);
         }
+        if !self.settings.keeps(Cure::PromisesBeforeLease) {
+            return self.take("the lease comes first", now);
+        }
         let asked = candidate.asked.clone();
         if let Some(candidate) = &mut self.candidate {
             candidate.stage = Stage::PreVote(now + Self::ROUND);
@@ -323,6 +326,11 @@ impl Election {
             return Some(Shortfall::Promises(0, need));
         }
         let standing_needed = self.settings.keeps(Cure::SomebodyStands);
+        if !self.settings.keeps(Cure::StandingNeedsNoExactness)
+            && !quorum.iter().any(|(s, r)| r.exact && quorum::stands(r, s.from, lineage))
+        {
+            return Some(Shortfall::NobodyStands);
+        }
         quorum::data_suffice(e, lineage, &quorum, standing_needed).err()
     }
 
@@ -449,8 +457,18 @@ impl Election {
         if matches!(candidate.stage, Stage::Taking { .. }) {
             return;
         }
+        if !self.settings.keeps(Cure::PromiseForElectorate) {
+            return self.candidate_follows_change();
+        }
         if self.store.version() != Some(&candidate.version) {
             self.give_up("the record changed meanwhile", Self::RANK_DELAY, now);
+        }
+    }
+
+    /// The mutant that keeps its promises over a change of the electorate (protocol-traces D10).
+    fn candidate_follows_change(&mut self) {
+        if let (Some(candidate), Some(version)) = (&mut self.candidate, self.store.version()) {
+            candidate.version = version.clone();
         }
     }
 

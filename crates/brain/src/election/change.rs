@@ -49,6 +49,11 @@ impl Change {
     pub(crate) fn looks(&self) -> bool {
         matches!(self.stage, Stage::Reading(_) | Stage::Barrier(_) | Stage::Expelling)
     }
+
+    /// Who is about to join.
+    pub(crate) fn newcomer(&self) -> Option<&MemberId> {
+        if let Kind::Grow(member) = &self.kind { Some(member) } else { None }
+    }
 }
 
 impl Election {

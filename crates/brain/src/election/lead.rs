@@ -96,11 +96,17 @@ impl Leading {
     /// Who may replicate from this engine.
     pub(crate) fn admissions(&self, settings: &Settings) -> Vec<MemberId> {
         if settings.keeps(Cure::PrimaryAdmits) {
-            let seated = self.electorate.members();
+            let seated = self.electorate.members().chain(self.too_soon(settings));
             return seated.filter(|m| !self.expelled.contains(&m.name)).cloned().collect();
         }
         // The mutant: everybody whose agent believes that it may.
         self.base.electorate.members().chain(self.electorate.members()).cloned().collect()
+    }
+
+    /// The mutant that admits a newcomer before the record has it.
+    fn too_soon(&self, settings: &Settings) -> Option<&MemberId> {
+        let joins = self.change.as_ref().and_then(Change::newcomer);
+        joins.filter(|_| !settings.keeps(Cure::GrowBeforeAttach))
     }
 
     fn sent_at(&self, seq: u64) -> Option<Tick> {
@@ -315,6 +321,7 @@ impl Election {
             Some(id) => leading.electorate.seat(id).is_some(),
             None => leading.electorate.seat_named(to).is_some(),
         };
+        let seated = seated || leading.too_soon(&self.settings).is_some_and(|m| m.name == *to);
         if seated && !leading.expelled.contains(to) {
             return Attach::Primary;
         }

@@ -47,7 +47,9 @@ impl Election {
             offset: stamp.offset.0,
             replid: stamp.replid.0.clone(),
             keys: view.map_or(0, |v| v.keys),
-            link_up: view.is_some_and(|v| v.link_up),
+            // A link to anybody but whom it is to follow now is about to be given up.
+            link_up: view.is_some_and(|v| v.link_up)
+                && self.engine.posture().as_ref() == Some(&self.engine.want),
             authority: self.leading.as_ref().map(|_| self.authority_report(now)),
             fence: if self.settings.gate { "gate" } else { "process" }.to_owned(),
             electorate: electorate

@@ -185,7 +185,9 @@ impl Election {
         let mut quorum = answers.clone();
         let holder_seat = Seat { member: self.id.clone(), from: e.holder_from };
         let own_report = self.standing();
-        let i_stand = mine.is_some() && quorum::stands(&own_report, e.holder_from, &lineage);
+        let certain = own_report.exact || self.settings.keeps(Cure::StandingNeedsNoExactness);
+        let i_stand =
+            mine.is_some() && certain && quorum::stands(&own_report, e.holder_from, &lineage);
         let witnesses = quorum::witnesses(e.len(), e.copies);
         let have = answers.iter().filter(|(_, r)| quorum::is_witness(r, lineage.epoch)).count();
         if mine.is_some() {
@@ -201,8 +203,10 @@ impl Election {
             ));
             return;
         }
+        let highest = self.settings.keeps(Cure::HighestLeads);
         let able = quorum
             .iter()
+            .filter(|(seat, r)| highest || quorum::stands(r, seat.from, &lineage))
             .map(|(_, r)| *r)
             .filter(|r| r.ready && r.stamp.complete && (!r.stopping || r.who.id == self.id));
         let best = rank::best(able).cloned();
@@ -212,10 +216,11 @@ impl Election {
     /// Appoints the best, or leads again; waits when a fuller copy is not able yet.
     fn install(&mut self, best: Option<Standing>, able: bool, own: &Standing, now: Tick) {
         let Some(best) = best else { return };
-        let fuller = self
-            .succession
-            .as_ref()
-            .is_some_and(|s| s.answers.values().any(|r| r.stamp.is_above(&best.stamp)));
+        let fuller = self.settings.keeps(Cure::HighestLeads)
+            && self
+                .succession
+                .as_ref()
+                .is_some_and(|s| s.answers.values().any(|r| r.stamp.is_above(&best.stamp)));
         // This member's own copy is fuller, but its engine is still loading.
         let own_fuller = !able && own.stamp.is_above(&best.stamp) && own.exact;
         // An older line of data is no match for one's own that is still being loaded.

@@ -39,8 +39,8 @@ impl World {
             pod: format!("pod{m}-{}", member.pod),
             boot: format!("b{m}.{}", member.life),
             members: self.names.clone(),
-            timing: self.plan.timing,
-            durability: self.plan.durability,
+            timing: member.ways.timing.unwrap_or(self.plan.timing),
+            durability: member.ways.durability.unwrap_or(self.plan.durability),
             failsafe: self.plan.failsafe,
             recovery_timeout: self.plan.recovery_timeout,
             budget_per_hour: self.plan.budget_per_hour,
@@ -68,6 +68,7 @@ impl World {
         let Some(mut agent) = self.members[m].agent.take() else { return };
         if !agent.persists.is_empty()
             && self.rng.per_mille(500)
+            && self.members[m].ways.fsync.is_none()
             && let Some((_, memory)) = agent.persists.pop_front()
         {
             // The rename had happened, the answer had not.
@@ -178,7 +179,8 @@ impl World {
     }
 
     fn begin_persist(&mut self, m: usize) {
-        let delay = self.rng.latency(self.plan.fsync);
+        let typical = self.members[m].ways.fsync.unwrap_or(self.plan.fsync);
+        let delay = self.rng.latency(typical);
         let life = self.members[m].life;
         self.after(delay, What::Persisted { m, life });
     }

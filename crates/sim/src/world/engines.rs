@@ -28,7 +28,7 @@ impl World {
             self.after(delay, What::StartServer { m, life });
             return;
         }
-        let delay = self.rng.latency(MS / 5);
+        let delay = self.rng.latency(MS / 5) + self.members[m].ways.slow_orders;
         self.after(delay, What::Order { m, life, token, request, command });
         self.after(ORDER_TIMEOUT, What::OrderTimeout { m, life, token });
     }
@@ -202,7 +202,10 @@ impl World {
         let run = agent.run;
         let disk = std::mem::take(&mut member.disk);
         let found_data = disk.found;
-        let (server, outs) = Server::start((m, process, user), tuning, disk, now, rng);
+        let (mut server, outs) = Server::start((m, process, user), tuning, disk, now, rng);
+        if !self.plan.keeps(brain::Cure::DeadEndStart) {
+            server.role = Role::Primary;
+        }
         member.server = Some(server);
         member.stuck = None;
         member.queued.clear();

@@ -1,7 +1,7 @@
 //! Holes in single-writer (protocol-traces, section 1): each trace with its cure in place ends
 //! well.
 
-use brain::{Cure, Wish};
+use brain::{Without, Wish};
 use sim::faults::{Fault, Frozen, isolation};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
@@ -19,7 +19,7 @@ fn both_write(s: &mut Stage, a: usize, b: usize) {
 
 /// H1: a shrink without an answer is read back as not done, commits later, and the one that is left
 /// in E takes over.
-pub(crate) fn h1(without: Option<Cure>) -> Ending {
+pub(crate) fn h1(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     // A loses B's acks and wants to shrink to {C}; that write hangs on its way.
@@ -42,7 +42,7 @@ pub(crate) fn h1(without: Option<Cure>) -> Ending {
 
 /// H2: a handover without an answer is read back as not done; A returns, the write commits, B
 /// leads.
-pub(crate) fn h2(without: Option<Cure>) -> Ending {
+pub(crate) fn h2(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.on_call(|m, record, _| {
@@ -64,7 +64,7 @@ pub(crate) fn h2(without: Option<Cure>) -> Ending {
 }
 
 /// H3: the appointed one sees the record late and counts the lease from then; C's wait is over.
-pub(crate) fn h3(without: Option<Cure>) -> Ending {
+pub(crate) fn h3(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     // B hears nobody and sees the store W and a bit late.
@@ -89,7 +89,7 @@ pub(crate) fn h3(without: Option<Cure>) -> Ending {
 }
 
 /// H4: the answer to a shrink takes longer than W, and the agent waits for it that long.
-pub(crate) fn h4(without: Option<Cure>) -> Ending {
+pub(crate) fn h4(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.store_timeout(30_000);
@@ -112,7 +112,7 @@ pub(crate) fn h4(without: Option<Cure>) -> Ending {
 }
 
 /// H5: a holder without authority writes the deleted record again.
-pub(crate) fn h5(without: Option<Cure>) -> Ending {
+pub(crate) fn h5(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
@@ -128,7 +128,7 @@ pub(crate) fn h5(without: Option<Cure>) -> Ending {
 }
 
 /// H8: C acks A, restarts, and promises at once.
-pub(crate) fn h8(without: Option<Cure>) -> Ending {
+pub(crate) fn h8(without: Option<Without>) -> Ending {
     let mut p = plan(3, without);
     p.tuning.load = (1_000_000, 0);
     let mut s = Stage::begun(p);
@@ -169,7 +169,7 @@ pub(crate) fn h9() -> (Ending, bool) {
 }
 
 /// The lazy lease comes back to R when acks are missed: A hears nobody, keeps the store.
-pub(crate) fn lazy(without: Option<Cure>) -> Ending {
+pub(crate) fn lazy(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.pass(12_000);
     s.on_peer(|_, to, _| if to == 0 { Verdict::Drop } else { Verdict::Pass });
@@ -182,7 +182,7 @@ pub(crate) fn lazy(without: Option<Cure>) -> Ending {
 }
 
 /// The old primary freezes as a whole; its deadline and the challenger's start must not meet.
-pub(crate) fn margin(without: Option<Cure>) -> Ending {
+pub(crate) fn margin(without: Option<Without>) -> Ending {
     let mut p = plan(3, without);
     p.drift_ppb = 1_000_000;
     p.gate = true;
@@ -203,7 +203,7 @@ pub(crate) fn margin(without: Option<Cure>) -> Ending {
 }
 
 /// L2: A is heard but hears nothing, and its store is gone: somebody must lead.
-pub(crate) fn l2(without: Option<Cure>) -> Ending {
+pub(crate) fn l2(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.no_store(0);
@@ -214,7 +214,7 @@ pub(crate) fn l2(without: Option<Cure>) -> Ending {
 }
 
 /// L3: two nodes, a handover, and the new primary dies in the next second.
-pub(crate) fn l3(without: Option<Cure>) -> Ending {
+pub(crate) fn l3(without: Option<Without>) -> Ending {
     let mut s = begun(2, without);
     let (write, _) = s.put(0);
     let to = Some(s.world.name(1));
@@ -228,7 +228,7 @@ pub(crate) fn l3(without: Option<Cure>) -> Ending {
 }
 
 /// L8: A releases with E = {B}, B cannot lead: A takes its release back.
-pub(crate) fn l8(without: Option<Cure>) -> Ending {
+pub(crate) fn l8(without: Option<Without>) -> Ending {
     let mut s = begun(2, without);
     s.put(0);
     s.fault(Fault::Wipe { member: 1, back: FOR_EVER });

@@ -1,6 +1,6 @@
 //! The case table of failover.md 2.12, row by row (those that need no Kubernetes).
 
-use brain::{Cure, Durability, Span, Wish};
+use brain::{Without, Durability, Span, Wish};
 use sim::faults::{Fault, Frozen, Stuck, isolation};
 use sim::network::{OUTSIDE, Plane};
 use sim::script::{Ending, FOR_EVER, Stage};
@@ -20,7 +20,7 @@ fn another_leads(stage: &mut Stage, m: usize, within_ms: u64) -> Option<usize> {
     leader
 }
 
-pub(crate) fn engine_crash(without: Option<Cure>) -> Ending {
+pub(crate) fn engine_crash(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     let (write, copies) = s.put(0);
     s.must("the write has a copy", copies.is_some_and(|c| c >= 1));
@@ -33,7 +33,7 @@ pub(crate) fn engine_crash(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn fast_empty_restart(without: Option<Cure>) -> Ending {
+pub(crate) fn fast_empty_restart(without: Option<Without>) -> Ending {
     let mut p = plan(3, without);
     p.tuning.persistence = Persistence::None;
     let mut s = Stage::begun(p);
@@ -48,7 +48,7 @@ pub(crate) fn fast_empty_restart(without: Option<Cure>) -> Ending {
 }
 
 /// The container dies, agent and engine, and comes back: it does not wait for W.
-pub(crate) fn container_death(without: Option<Cure>) -> Ending {
+pub(crate) fn container_death(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.fault(Fault::KillAgent { member: 0, orphan: false, back: 1_000_000_000 });
@@ -56,7 +56,7 @@ pub(crate) fn container_death(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn hang(without: Option<Cure>) -> Ending {
+pub(crate) fn hang(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.fault(Fault::Hang { member: 0, why: Stuck::Idle, lasts: FOR_EVER });
@@ -64,7 +64,7 @@ pub(crate) fn hang(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn engine_stopped(without: Option<Cure>) -> Ending {
+pub(crate) fn engine_stopped(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.freeze(0, Frozen::Engine);
@@ -72,7 +72,7 @@ pub(crate) fn engine_stopped(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn agent_stopped(without: Option<Cure>) -> Ending {
+pub(crate) fn agent_stopped(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.freeze(0, Frozen::Agent);
@@ -84,7 +84,7 @@ pub(crate) fn agent_stopped(without: Option<Cure>) -> Ending {
 }
 
 /// The whole container freezes past its deadline with queued writes, and thaws (E3b, E15).
-pub(crate) fn freeze_and_thaw(without: Option<Cure>, gate: bool) -> (Ending, usize) {
+pub(crate) fn freeze_and_thaw(without: Option<Without>, gate: bool) -> (Ending, usize) {
     let mut p = plan(3, without);
     p.gate = gate;
     let mut s = Stage::begun(p);
@@ -101,7 +101,7 @@ pub(crate) fn freeze_and_thaw(without: Option<Cure>, gate: bool) -> (Ending, usi
     (s.end(), late)
 }
 
-pub(crate) fn node_lost(without: Option<Cure>) -> Ending {
+pub(crate) fn node_lost(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     let (write, _) = s.put(0);
     s.down(0);
@@ -113,7 +113,7 @@ pub(crate) fn node_lost(without: Option<Cure>) -> Ending {
 }
 
 /// Node lost, and a second later another: E had no time to shrink, so nobody may lead.
-pub(crate) fn two_nodes_lost_at_once(without: Option<Cure>) -> Ending {
+pub(crate) fn two_nodes_lost_at_once(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.down(0);
@@ -125,7 +125,7 @@ pub(crate) fn two_nodes_lost_at_once(without: Option<Cure>) -> Ending {
 }
 
 /// One after the other, seconds apart: E has shrunk, the last one leads.
-pub(crate) fn two_nodes_lost_in_turn(without: Option<Cure>) -> Ending {
+pub(crate) fn two_nodes_lost_in_turn(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.down(1);
@@ -135,7 +135,7 @@ pub(crate) fn two_nodes_lost_in_turn(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn isolated_primary(without: Option<Cure>) -> Ending {
+pub(crate) fn isolated_primary(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
@@ -144,7 +144,7 @@ pub(crate) fn isolated_primary(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn store_down(without: Option<Cure>) -> Ending {
+pub(crate) fn store_down(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.fault(Fault::StoreDown { read_only: false, lasts: FOR_EVER });
     for _ in 0..30 {
@@ -155,7 +155,7 @@ pub(crate) fn store_down(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn store_down_and_primary_dead(without: Option<Cure>) -> Ending {
+pub(crate) fn store_down_and_primary_dead(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.fault(Fault::StoreDown { read_only: false, lasts: FOR_EVER });
@@ -170,7 +170,7 @@ pub(crate) fn store_down_and_primary_dead(without: Option<Cure>) -> Ending {
 }
 
 /// The record is deleted under a primary with authority: it writes it again.
-pub(crate) fn record_deleted(without: Option<Cure>) -> Ending {
+pub(crate) fn record_deleted(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.fault(Fault::DeleteRecord);
     s.until("the record is there again", 35_000, |w| w.epoch() > 1);
@@ -180,7 +180,7 @@ pub(crate) fn record_deleted(without: Option<Cure>) -> Ending {
 }
 
 /// The primary sees the store but no replica: E shrinks to nobody, and it goes on.
-pub(crate) fn no_replica(without: Option<Cure>) -> Ending {
+pub(crate) fn no_replica(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.down(1);
     s.down(2);
@@ -191,7 +191,7 @@ pub(crate) fn no_replica(without: Option<Cure>) -> Ending {
 }
 
 /// `strict` never shrinks below k: writes stop.
-pub(crate) fn no_replica_strict(without: Option<Cure>) -> Ending {
+pub(crate) fn no_replica_strict(without: Option<Without>) -> Ending {
     let mut p = plan(3, without);
     p.durability = Durability::Strict { copies: 1 };
     let mut s = Stage::begun(p);
@@ -206,7 +206,7 @@ pub(crate) fn no_replica_strict(without: Option<Cure>) -> Ending {
 }
 
 /// A→B works, B→A does not; the same with C and the store.
-pub(crate) fn one_way(without: Option<Cure>) -> Ending {
+pub(crate) fn one_way(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     for other in [1, 2] {
         s.cut(Plane::Peer, other, 0);
@@ -217,7 +217,7 @@ pub(crate) fn one_way(without: Option<Cure>) -> Ending {
 }
 
 /// B alone is cut off and comes back: nobody is disturbed.
-pub(crate) fn replica_isolated(without: Option<Cure>) -> Ending {
+pub(crate) fn replica_isolated(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.fault(Fault::Cut { paths: isolation(3, 1), lasts: 20_000_000_000 });
     for _ in 0..30 {
@@ -229,7 +229,7 @@ pub(crate) fn replica_isolated(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn two_members(without: Option<Cure>) -> Ending {
+pub(crate) fn two_members(without: Option<Without>) -> Ending {
     let mut s = begun(2, without);
     let (write, _) = s.put(0);
     s.down(0);
@@ -240,7 +240,7 @@ pub(crate) fn two_members(without: Option<Cure>) -> Ending {
 }
 
 /// Two members, no store: B's crash is bridged by its quick return.
-pub(crate) fn two_members_without_store(without: Option<Cure>) -> Ending {
+pub(crate) fn two_members_without_store(without: Option<Without>) -> Ending {
     let mut s = begun(2, without);
     s.no_store(0);
     s.no_store(1);
@@ -255,7 +255,7 @@ pub(crate) fn two_members_without_store(without: Option<Cure>) -> Ending {
 }
 
 /// The only other replica is in a full sync when the primary dies: it never leads.
-pub(crate) fn replica_in_full_sync(without: Option<Cure>) -> Ending {
+pub(crate) fn replica_in_full_sync(without: Option<Without>) -> Ending {
     let mut p = plan(2, without);
     p.tuning.transfer = (3_000_000_000, 0);
     p.tuning.flush_first = true;
@@ -274,7 +274,7 @@ pub(crate) fn replica_in_full_sync(without: Option<Cure>) -> Ending {
 }
 
 /// SIGTERM on the primary: it hands over first.
-pub(crate) fn sigterm(without: Option<Cure>) -> Ending {
+pub(crate) fn sigterm(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.ask(0, Wish::Stop { within: Span::from_millis(30_000) });
@@ -283,7 +283,7 @@ pub(crate) fn sigterm(without: Option<Cure>) -> Ending {
     s.end()
 }
 
-pub(crate) fn handover(without: Option<Cure>) -> Ending {
+pub(crate) fn handover(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     let (write, _) = s.put(0);
     let to = Some(s.world.name(2));
@@ -296,7 +296,7 @@ pub(crate) fn handover(without: Option<Cure>) -> Ending {
 }
 
 /// A full disk on the primary: a roomier member takes over, the data stay.
-pub(crate) fn no_room(without: Option<Cure>) -> Ending {
+pub(crate) fn no_room(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.fault(Fault::LoseRoom { member: 0, lasts: FOR_EVER });
@@ -307,7 +307,7 @@ pub(crate) fn no_room(without: Option<Cure>) -> Ending {
 }
 
 /// Everything stops without a goodbye and comes back in reverse order, the fullest last.
-pub(crate) fn all_stop(without: Option<Cure>) -> Ending {
+pub(crate) fn all_stop(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.down(2);
     s.pass(1_000);
@@ -329,7 +329,7 @@ pub(crate) fn all_stop(without: Option<Cure>) -> Ending {
 }
 
 /// A wiped member never leads over one that has something.
-pub(crate) fn wiped_never_leads(without: Option<Cure>) -> Ending {
+pub(crate) fn wiped_never_leads(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     let (write, _) = s.put(0);
     s.fault(Fault::Wipe { member: 1, back: 100_000_000 });
@@ -345,7 +345,7 @@ pub(crate) fn wiped_never_leads(without: Option<Cure>) -> Ending {
 }
 
 /// The route follows the primary.
-pub(crate) fn routed(without: Option<Cure>) -> Ending {
+pub(crate) fn routed(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.until("routed to A", 2_000, |w| {
         w.route.as_ref().is_some_and(|r| w.index(&r.primary) == Some(0))

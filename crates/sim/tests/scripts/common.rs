@@ -1,18 +1,18 @@
 //! What the scripts share.
 
-use brain::Cure;
+use brain::Without;
 use sim::Plan;
 use sim::script::{Ending, Stage};
 
 /// A punctual world of `n` members, without one cure.
-pub(crate) fn plan(n: usize, without: Option<Cure>) -> Plan {
+pub(crate) fn plan(n: usize, without: Option<Without>) -> Plan {
     let mut plan = Plan::calm(n);
     plan.without = without;
     plan
 }
 
 /// Member 0 leads, the others follow.
-pub(crate) fn begun(n: usize, without: Option<Cure>) -> Stage {
+pub(crate) fn begun(n: usize, without: Option<Without>) -> Stage {
     Stage::begun(plan(n, without))
 }
 

@@ -1,6 +1,6 @@
 //! Holes in the data promise (protocol-traces, section 2): each trace with its cure ends well.
 
-use brain::{Cure, Durability, EngineCommand, Wish};
+use brain::{Without, Durability, EngineCommand, Wish};
 use sim::faults::{Fault, isolation};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
@@ -10,7 +10,7 @@ use crate::common::{begun, plan};
 
 /// A world in which these members' engines lose everything since now by an unclean end, and all
 /// others nothing.
-fn forgetful(n: usize, who: &[usize], without: Option<Cure>) -> Stage {
+fn forgetful(n: usize, who: &[usize], without: Option<Without>) -> Stage {
     let mut p = plan(n, without);
     p.tuning.persistence = Persistence::Aof { always: true };
     let mut s = Stage::new(p);
@@ -26,7 +26,7 @@ fn forgetful(n: usize, who: &[usize], without: Option<Cure>) -> Stage {
 }
 
 /// A group whose engines lose nothing by an unclean end.
-fn certain(n: usize, without: Option<Cure>) -> Stage {
+fn certain(n: usize, without: Option<Without>) -> Stage {
     forgetful(n, &[], without)
 }
 
@@ -41,7 +41,7 @@ fn waited_on(s: &mut Stage, b: usize) {
 
 /// D2: A cuts B off, B's engine comes back by itself and WAIT counts it, E shrinks, C leads
 /// without.
-pub(crate) fn d2(without: Option<Cure>) -> Ending {
+pub(crate) fn d2(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.part(Plane::Peer, 0, 1);
@@ -62,7 +62,7 @@ fn waited_only_by(s: &mut Stage, b: usize) {
 }
 
 /// D3: w on A and B; B takes over with E′ = {C}; B dies; C lacks w and must not lead alone.
-pub(crate) fn d3(without: Option<Cure>) -> Ending {
+pub(crate) fn d3(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.down(0);
@@ -76,7 +76,7 @@ pub(crate) fn d3(without: Option<Cure>) -> Ending {
 }
 
 /// D4: as D3, but C links to B first and must not thereby have B's epoch.
-pub(crate) fn d4(without: Option<Cure>) -> Ending {
+pub(crate) fn d4(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.down(0);
@@ -92,7 +92,7 @@ pub(crate) fn d4(without: Option<Cure>) -> Ending {
 }
 
 /// D5: w acked by B, whose engine restarts without its last second; B and C promise.
-pub(crate) fn d5(without: Option<Cure>) -> Ending {
+pub(crate) fn d5(without: Option<Without>) -> Ending {
     let mut s = forgetful(3, &[1], without);
     waited_on(&mut s, 1);
     s.part(Plane::Engine, 0, 1);
@@ -105,7 +105,7 @@ pub(crate) fn d5(without: Option<Cure>) -> Ending {
 }
 
 /// D6: A's engine dies, B is appointed for holding w, B restarts without w.
-pub(crate) fn d6(without: Option<Cure>) -> Ending {
+pub(crate) fn d6(without: Option<Without>) -> Ending {
     let mut s = forgetful(3, &[1], without);
     waited_on(&mut s, 1);
     // B hears of its appointment only after its restart.
@@ -132,7 +132,7 @@ pub(crate) fn d6(without: Option<Cure>) -> Ending {
 
 /// The engine dies right after a WAIT that C alone answered: C is appointed, though what B and C
 /// last looked like is the same.
-pub(crate) fn fresh_stamps(without: Option<Cure>) -> Ending {
+pub(crate) fn fresh_stamps(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 2);
     s.kill_engine(0, 11);
@@ -143,7 +143,7 @@ pub(crate) fn fresh_stamps(without: Option<Cure>) -> Ending {
 }
 
 /// D7: w acked by B under k = 1; k becomes 2, p becomes 2; C and D take over.
-pub(crate) fn d7(without: Option<Cure>) -> Ending {
+pub(crate) fn d7(without: Option<Without>) -> Ending {
     let mut p = plan(4, without);
     p.durability = Durability::Strict { copies: 1 };
     let mut s = Stage::begun(p);
@@ -162,7 +162,7 @@ pub(crate) fn d7(without: Option<Cure>) -> Ending {
 }
 
 /// D9: E {C} → ∅ → {B}: B was away for long, is admitted again and leads alone at once.
-pub(crate) fn d9(without: Option<Cure>) -> Ending {
+pub(crate) fn d9(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     s.put(0);
     s.fault(Fault::StopMember { member: 1, within: 3_000_000_000, back: FOR_EVER });
@@ -180,7 +180,7 @@ pub(crate) fn d9(without: Option<Cure>) -> Ending {
 }
 
 /// D12: w acked by B; E {B} → ∅; A crashes and comes back without w.
-pub(crate) fn d12(without: Option<Cure>) -> Ending {
+pub(crate) fn d12(without: Option<Without>) -> Ending {
     let mut s = forgetful(2, &[0], without);
     waited_on(&mut s, 1);
     s.down(1);
@@ -192,7 +192,7 @@ pub(crate) fn d12(without: Option<Cure>) -> Ending {
 }
 
 /// D13: w acked by B; A restarts without w, and must ask before it leads.
-pub(crate) fn d13(without: Option<Cure>) -> Ending {
+pub(crate) fn d13(without: Option<Without>) -> Ending {
     let mut s = forgetful(3, &[0], without);
     waited_on(&mut s, 1);
     for other in [1, 2] {
@@ -206,7 +206,7 @@ pub(crate) fn d13(without: Option<Cure>) -> Ending {
 }
 
 /// D14: the best among those who stand is not the fullest: the fullest leads.
-pub(crate) fn d14(without: Option<Cure>) -> Ending {
+pub(crate) fn d14(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     waited_on(&mut s, 2);
     s.down(0);
@@ -217,7 +217,7 @@ pub(crate) fn d14(without: Option<Cure>) -> Ending {
 }
 
 /// D15: A bumps its epoch and writes w; only C's engine has w, and only B's agent saw the bump.
-pub(crate) fn d15(without: Option<Cure>) -> Ending {
+pub(crate) fn d15(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     s.put(0);
     s.pass(1_500);
@@ -240,7 +240,7 @@ pub(crate) fn d15(without: Option<Cure>) -> Ending {
 
 /// A shrink waits until the rest has the cut offset: else who remains may not stand, and who has
 /// everything has no seat.
-pub(crate) fn shrink_waits(without: Option<Cure>) -> Ending {
+pub(crate) fn shrink_waits(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.part(Plane::Peer, 0, 1);
@@ -252,7 +252,7 @@ pub(crate) fn shrink_waits(without: Option<Cure>) -> Ending {
 }
 
 /// An old stamp of whole data is no witness: B's file has w, B's memory does not, C has neither.
-pub(crate) fn old_stamp(without: Option<Cure>) -> Ending {
+pub(crate) fn old_stamp(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.down(1);
@@ -265,7 +265,7 @@ pub(crate) fn old_stamp(without: Option<Cure>) -> Ending {
 }
 
 /// The same after a clean stop: the last look must be younger than the last write.
-pub(crate) fn clean_stop(without: Option<Cure>) -> Ending {
+pub(crate) fn clean_stop(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.part(Plane::Peer, 0, 1);
@@ -280,7 +280,7 @@ pub(crate) fn clean_stop(without: Option<Cure>) -> Ending {
 }
 
 /// A voter with more than the candidate refuses: B lacks w, C has it.
-pub(crate) fn voters(without: Option<Cure>) -> Ending {
+pub(crate) fn voters(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     waited_on(&mut s, 2);
     s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
@@ -291,7 +291,7 @@ pub(crate) fn voters(without: Option<Cure>) -> Ending {
 }
 
 /// L9: B took over, E′ = {C}; B restarts, loses nothing but cannot know: it leads again with C.
-pub(crate) fn l9(without: Option<Cure>) -> Ending {
+pub(crate) fn l9(without: Option<Without>) -> Ending {
     let mut s = begun(3, without);
     s.put(0);
     s.down(0);
@@ -303,7 +303,7 @@ pub(crate) fn l9(without: Option<Cure>) -> Ending {
 }
 
 /// L10: every copy stopped uncleanly: the recovery election leads out of it.
-pub(crate) fn l10(without: Option<Cure>) -> Ending {
+pub(crate) fn l10(without: Option<Without>) -> Ending {
     let mut s = forgetful(3, &[0, 1, 2], without);
     s.put(0);
     for m in 0..3 {
@@ -317,7 +317,7 @@ pub(crate) fn l10(without: Option<Cure>) -> Ending {
 }
 
 /// What a script may ask of a member's engine is what an agent may: nothing here is a back door.
-pub(crate) fn person(without: Option<Cure>) -> Ending {
+pub(crate) fn person(without: Option<Without>) -> Ending {
     let mut s = begun(2, without);
     s.put(0);
     s.down(0);

@@ -189,6 +189,9 @@ impl Election {
         leading.epoch = record.epoch;
         leading.electorate = record.electorate.clone();
         leading.base = record.clone();
+        if !self.settings.keeps(Cure::BumpIsNoLineage) {
+            leading.lineage = record.lineage.clone().unwrap_or_default();
+        }
         leading.next_renew = now + renew;
         self.memory.electorate = Some((record.epoch, record.electorate.clone()));
         self.dirty = true;
