@@ -9,6 +9,10 @@ mod cases;
 mod common;
 #[path = "scripts/data.rs"]
 mod data;
+#[path = "scripts/holding.rs"]
+mod holding;
+#[path = "scripts/standing.rs"]
+mod standing;
 
 use common::well;
 
@@ -53,31 +57,42 @@ ends_well! {
     authority::h3,
     authority::h4,
     authority::h5,
-    authority::h8,
+    authority::h8_restart,
     authority::lazy,
-    authority::margin,
     authority::l2,
     authority::l3,
     authority::l8,
     data::d2,
     data::d3,
-    data::d4,
+    data::d4_two,
     data::d5,
     data::d6,
     data::fresh_stamps,
-    data::d7,
     data::d9,
     data::d12,
     data::d13,
-    data::d14,
     data::d15,
     data::shrink_waits,
     data::old_stamp,
     data::clean_stop,
-    data::voters,
-    data::l9,
     data::l10,
     data::person,
+    holding::h7,
+    holding::h8,
+    holding::order,
+    holding::late_acks,
+    holding::promise_on_disk,
+    holding::margin,
+    holding::dead_end,
+    standing::d1,
+    standing::d4,
+    standing::d7,
+    standing::d8,
+    standing::d11,
+    standing::d14,
+    standing::voters,
+    standing::l9,
+    standing::grow,
 }
 
 #[test]

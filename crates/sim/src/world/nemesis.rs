@@ -191,9 +191,14 @@ impl World {
 
     fn set_paused(&mut self, paused: bool) {
         if let Some((_, record)) = self.store.record.clone() {
-            self.store.put(brain::Record { paused, ..record });
-            self.announce();
+            self.write_record(brain::Record { paused, ..record });
         }
+    }
+
+    /// Writes the record as no member would: a person's hand, or a script's.
+    pub fn write_record(&mut self, record: brain::Record) {
+        self.store.put(record);
+        self.announce();
     }
 
     /// Takes every fault away and starts whoever is down.

@@ -1,21 +1,12 @@
 //! Holes in single-writer (protocol-traces, section 1): each trace with its cure in place ends
 //! well.
 
-use brain::{Without, Wish};
-use sim::faults::{Fault, Frozen, isolation};
+use brain::{Wish, Without};
+use sim::faults::{Fault, isolation};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 
-use crate::common::{begun, plan};
-
-/// Both write, for a while: if two have authority, the checker sees it.
-fn both_write(s: &mut Stage, a: usize, b: usize) {
-    for _ in 0..8 {
-        s.writes(b);
-        s.writes(a);
-        s.pass(200);
-    }
-}
+use crate::common::{begun, both_write, plan};
 
 /// H1: a shrink without an answer is read back as not done, commits later, and the one that is left
 /// in E takes over.
@@ -127,8 +118,9 @@ pub(crate) fn h5(without: Option<Without>) -> Ending {
     s.end()
 }
 
-/// H8: C acks A, restarts, and promises at once.
-pub(crate) fn h8(without: Option<Without>) -> Ending {
+/// H8, its first half: C acks A, restarts, and must not promise at once. The voter's own wait for
+/// the record stands in the way too.
+pub(crate) fn h8_restart(without: Option<Without>) -> Ending {
     let mut p = plan(3, without);
     p.tuning.load = (1_000_000, 0);
     let mut s = Stage::begun(p);
@@ -178,27 +170,6 @@ pub(crate) fn lazy(without: Option<Without>) -> Ending {
         let well = s.writes(0);
         s.must("A goes on by its lease", well);
     }
-    s.end()
-}
-
-/// The old primary freezes as a whole; its deadline and the challenger's start must not meet.
-pub(crate) fn margin(without: Option<Without>) -> Ending {
-    let mut p = plan(3, without);
-    p.drift_ppb = 1_000_000;
-    p.gate = true;
-    let mut s = Stage::begun(p);
-    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
-    for _ in 0..400 {
-        s.begin_write(2, 0);
-        s.pass(20);
-        for m in [1, 2] {
-            if s.world.leads(m) {
-                s.begin_write(3, m);
-            }
-        }
-    }
-    s.freeze(0, Frozen::Both);
-    s.thaw(0, Frozen::Both);
     s.end()
 }
 

@@ -2,7 +2,9 @@
 
 use brain::Without;
 use sim::Plan;
-use sim::script::{Ending, Stage};
+use sim::network::Plane;
+use sim::script::{Ending, FOR_EVER, Stage};
+use sim::server::Persistence;
 
 /// A punctual world of `n` members, without one cure.
 pub(crate) fn plan(n: usize, without: Option<Without>) -> Plan {
@@ -14,6 +16,51 @@ pub(crate) fn plan(n: usize, without: Option<Without>) -> Plan {
 /// Member 0 leads, the others follow.
 pub(crate) fn begun(n: usize, without: Option<Without>) -> Stage {
     Stage::begun(plan(n, without))
+}
+
+/// Both write, for a while: if two have authority, the checker sees it.
+pub(crate) fn both_write(s: &mut Stage, a: usize, b: usize) {
+    for _ in 0..8 {
+        s.writes(b);
+        s.writes(a);
+        s.pass(200);
+    }
+}
+
+/// A world in which these members' engines lose everything since now by an unclean end, and all
+/// others nothing.
+pub(crate) fn forgetful(n: usize, who: &[usize], without: Option<Without>) -> Stage {
+    forgetful_in(plan(n, without), who)
+}
+
+/// The same, of this plan.
+pub(crate) fn forgetful_in(mut p: Plan, who: &[usize]) -> Stage {
+    let n = p.members;
+    p.tuning.persistence = Persistence::Aof { always: true };
+    let mut s = Stage::new(p);
+    for m in who {
+        s.world.tunings[*m].persistence = Persistence::Rdb;
+        s.world.tunings[*m].save_every = FOR_EVER;
+    }
+    s.until("the group begins", 30_000, |w| w.is_settled(n - 1));
+    s.put(0);
+    s.pass(1_500);
+    s.world.save_all();
+    s
+}
+
+/// A group whose engines lose nothing by an unclean end.
+pub(crate) fn certain(n: usize, without: Option<Without>) -> Stage {
+    forgetful(n, &[], without)
+}
+
+/// A waited write that only A and `b` hold: the others' engines are cut off.
+pub(crate) fn waited_on(s: &mut Stage, b: usize) {
+    for other in (1..s.world.members.len()).filter(|o| *o != b) {
+        s.part(Plane::Engine, 0, other);
+    }
+    let (write, copies) = s.put(0);
+    s.must("the write has one copy", copies == Some(1) && s.world.holds(b, write));
 }
 
 /// A script must end well.

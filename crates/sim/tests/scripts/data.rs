@@ -1,43 +1,11 @@
 //! Holes in the data promise (protocol-traces, section 2): each trace with its cure ends well.
 
-use brain::{Without, Durability, EngineCommand, Wish};
-use sim::faults::{Fault, isolation};
+use brain::{EngineCommand, Wish, Without};
+use sim::faults::Fault;
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
-use sim::server::Persistence;
 
-use crate::common::{begun, plan};
-
-/// A world in which these members' engines lose everything since now by an unclean end, and all
-/// others nothing.
-fn forgetful(n: usize, who: &[usize], without: Option<Without>) -> Stage {
-    let mut p = plan(n, without);
-    p.tuning.persistence = Persistence::Aof { always: true };
-    let mut s = Stage::new(p);
-    for m in who {
-        s.world.tunings[*m].persistence = Persistence::Rdb;
-        s.world.tunings[*m].save_every = FOR_EVER;
-    }
-    s.until("the group begins", 30_000, |w| w.is_settled(n - 1));
-    s.put(0);
-    s.pass(1_500);
-    s.world.save_all();
-    s
-}
-
-/// A group whose engines lose nothing by an unclean end.
-fn certain(n: usize, without: Option<Without>) -> Stage {
-    forgetful(n, &[], without)
-}
-
-/// A waited write that only A and `b` hold: the others' engines are cut off.
-fn waited_on(s: &mut Stage, b: usize) {
-    for other in (1..s.world.members.len()).filter(|o| *o != b) {
-        s.part(Plane::Engine, 0, other);
-    }
-    let (write, copies) = s.put(0);
-    s.must("the write has one copy", copies == Some(1) && s.world.holds(b, write));
-}
+use crate::common::{begun, certain, forgetful, waited_on};
 
 /// D2: A cuts B off, B's engine comes back by itself and WAIT counts it, E shrinks, C leads
 /// without.
@@ -75,8 +43,8 @@ pub(crate) fn d3(without: Option<Without>) -> Ending {
     s.end()
 }
 
-/// D4: as D3, but C links to B first and must not thereby have B's epoch.
-pub(crate) fn d4(without: Option<Without>) -> Ending {
+/// D4 with two copies: C links to B first. Its seat's `from` stands in the way too.
+pub(crate) fn d4_two(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     waited_on(&mut s, 1);
     s.down(0);
@@ -142,25 +110,6 @@ pub(crate) fn fresh_stamps(without: Option<Without>) -> Ending {
     s.end()
 }
 
-/// D7: w acked by B under k = 1; k becomes 2, p becomes 2; C and D take over.
-pub(crate) fn d7(without: Option<Without>) -> Ending {
-    let mut p = plan(4, without);
-    p.durability = Durability::Strict { copies: 1 };
-    let mut s = Stage::begun(p);
-    waited_on(&mut s, 1);
-    // The new k comes with a restart of A's agent.
-    s.world.plan.durability = Durability::Strict { copies: 2 };
-    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
-    s.reaches(5_000, |w| w.leads(0) || w.leads(1));
-    s.pass(1_000);
-    s.down(0);
-    s.down(1);
-    s.reaches(15_000, |w| w.leads(2) || w.leads(3));
-    let new = if s.world.leads(2) { 2 } else { 3 };
-    s.writes(new);
-    s.end()
-}
-
 /// D9: E {C} → ∅ → {B}: B was away for long, is admitted again and leads alone at once.
 pub(crate) fn d9(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
@@ -201,17 +150,6 @@ pub(crate) fn d13(without: Option<Without>) -> Ending {
     s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
     s.reaches(10_000, |w| w.leads(0) || w.leads(1) || w.leads(2));
     let new = s.world.primaries().first().copied().unwrap_or(0);
-    s.writes(new);
-    s.end()
-}
-
-/// D14: the best among those who stand is not the fullest: the fullest leads.
-pub(crate) fn d14(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
-    waited_on(&mut s, 2);
-    s.down(0);
-    s.until("the fullest leads", 12_000, |w| w.leads(2) || w.leads(1));
-    let new = if s.world.leads(2) { 2 } else { 1 };
     s.writes(new);
     s.end()
 }
@@ -276,29 +214,6 @@ pub(crate) fn clean_stop(without: Option<Without>) -> Ending {
     s.reaches(25_000, |w| w.leads(1) || w.leads(2));
     let new = if s.world.leads(1) { 1 } else { 2 };
     s.writes(new);
-    s.end()
-}
-
-/// A voter with more than the candidate refuses: B lacks w, C has it.
-pub(crate) fn voters(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
-    waited_on(&mut s, 2);
-    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
-    s.reaches(12_000, |w| w.leads(1) || w.leads(2));
-    let new = if s.world.leads(1) { 1 } else { 2 };
-    s.writes(new);
-    s.end()
-}
-
-/// L9: B took over, E′ = {C}; B restarts, loses nothing but cannot know: it leads again with C.
-pub(crate) fn l9(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
-    s.put(0);
-    s.down(0);
-    s.until("another leads", 10_000, |w| w.leads(1) || w.leads(2));
-    let new = if s.world.leads(1) { 1 } else { 2 };
-    s.fault(Fault::KillAgent { member: new, orphan: false, back: 50_000_000 });
-    s.until("somebody leads again", 15_000, |w| w.epoch() >= 3 && !w.primaries().is_empty());
     s.end()
 }
 
