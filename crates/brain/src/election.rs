@@ -69,6 +69,8 @@ pub struct Election {
     stopping: Option<Stopping>,
     /// When this agent started.
     born: Tick,
+    /// When it was called last.
+    clock: Tick,
     /// No candidacy before this.
     candidacy_after: Tick,
     /// Since when no primary has been seen, for the recovery timeout.
@@ -159,6 +161,7 @@ impl Election {
             last_ack: None,
             stopping: None,
             born: now,
+            clock: now,
             candidacy_after: now,
             orphan_since: Some(now),
             farewell: None,
@@ -183,6 +186,7 @@ impl Election {
 
     /// Tells the election what happened; returns what is to be done, in order.
     pub fn on(&mut self, input: Input, now: Tick) -> Vec<Effect> {
+        self.clock = now;
         // Deadlines are judged before anything else is: a late input must not find authority that
         // is over.
         self.fence(now);

@@ -139,6 +139,17 @@ pub struct Lineage {
     pub appointed: Option<Stamp>,
 }
 
+impl Lineage {
+    /// How many epochs a generation has: a person who accepts loss begins the next one
+    /// (failover.md 2.11).
+    pub const GENERATION: u64 = 1 << 32;
+
+    /// Whether a person began it, accepting what is lost.
+    pub fn is_forced(&self) -> bool {
+        self.epoch.0 / Self::GENERATION > self.parent_epoch.0 / Self::GENERATION
+    }
+}
+
 /// A clean goodbye: the holder had demoted itself before this was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

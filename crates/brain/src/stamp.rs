@@ -27,14 +27,17 @@ pub struct Stamp {
     /// replicates from may not count its writes at all, so of two equal offsets this is the fuller.
     #[serde(default)]
     pub origin: bool,
+    /// Whether there are any keys: of copies that nothing else tells apart, an empty one comes last.
+    #[serde(default)]
+    pub filled: bool,
 }
 
 impl Stamp {
     /// Higher is fresher: complete before incomplete, then the epoch, then the offset, then the
     /// line's own. Within one epoch there is one line of offsets, so they compare (failover.md 2.1,
     /// one engine process one epoch).
-    pub fn rank(&self) -> (bool, Epoch, Offset, bool) {
-        (self.complete, self.epoch, self.offset, self.origin)
+    pub fn rank(&self) -> (bool, Epoch, Offset, bool, bool) {
+        (self.complete, self.epoch, self.offset, self.origin, self.filled)
     }
 
     /// Compares two copies by freshness alone.

@@ -176,6 +176,11 @@ impl Authority {
         self.peers().left(now) > self.timing.margin
     }
 
+    /// What was acknowledged so far holds nothing any more: the members were told so.
+    pub(crate) fn forget_acks(&mut self) {
+        self.acked.clear();
+    }
+
     /// The mutant of H1: an unanswered change counts as failed.
     pub(crate) fn settle_mutant(&mut self) {
         self.under.truncate(1);

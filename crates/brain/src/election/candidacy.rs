@@ -19,6 +19,8 @@ use super::quorum::{self, Shortfall};
 pub(crate) struct Candidate {
     pub(crate) asked: Candidacy,
     version: Version,
+    /// The engine process whose data it stands on.
+    run: u64,
     stage: Stage,
     began: Tick,
     yes: BTreeSet<MemberName>,
@@ -91,6 +93,7 @@ impl Election {
         self.candidate = Some(Candidate {
             asked,
             version: version.clone(),
+            run: self.engine.run,
             stage: Stage::Reading,
             began: now,
             yes: BTreeSet::new(),
@@ -119,7 +122,7 @@ impl Election {
         } else {
             let seen = self.following.as_ref().and_then(|f| f.seen).unwrap_or(Tick(0));
             let peer = self.settings.timing.peer.max(self.memory.peer_max);
-            (self.store.changed_at + self.settings.timing.lease).max(seen + peer)
+            (self.store.changed_at + self.lease_wait()).max(seen + peer)
         };
         let rank = u64::from(self.own_rank(record));
         let begin = calm + Self::RANK_DELAY.scaled(rank, 1);
@@ -275,6 +278,7 @@ impl Election {
 
     pub(super) fn own_promise_denied(&mut self) {
         self.candidate = None;
+        self.candidacy_after = self.clock + Self::RANK_DELAY;
     }
 
     pub(super) fn on_promise(&mut self, from: &MemberName, promise: Promise, now: Tick) {
@@ -430,12 +434,12 @@ impl Election {
         if *taking != request {
             return false;
         }
-        let (sent, record) = (*sent, record.clone());
+        let (sent, record, run) = (*sent, record.clone(), candidate.run);
         match outcome {
             StoreOutcome::Replaced(version) => {
                 self.candidate = None;
                 self.store.learn(version.clone(), (*record).clone(), now);
-                self.begin_lead(&record, version.clone(), Some(sent), now);
+                self.lead_with_run(run, &record, version.clone(), Some(sent), now);
             }
             StoreOutcome::Conflict => {
                 self.give_up("the record changed meanwhile", Self::RANK_DELAY, now);
@@ -488,6 +492,32 @@ impl Election {
 
     /// How long who made way leaves the field to the other.
     const YIELD: Span = Span::from_millis(1500);
+
+    /// Leads with the engine process that was chosen for; another one must be judged anew.
+    pub(super) fn lead_with_run(
+        &mut self,
+        run: u64,
+        record: &Record,
+        version: Version,
+        sent: Option<Tick>,
+        now: Tick,
+    ) {
+        if run == self.engine.run && self.engine.is_ready() {
+            return self.begin_lead(record, version, sent, now);
+        }
+        self.memory.led = self.memory.led.max(record.epoch);
+        self.persist("lead", now);
+        self.following = None;
+        self.begin_succession("its engine ended during the takeover".into(), None, now);
+    }
+
+    /// The engine is gone: only a compare-and-swap that was sent cannot be called back.
+    pub(super) fn drop_unsent_candidacy(&mut self) {
+        let sent = |c: &Candidate| matches!(c.stage, Stage::Taking { .. });
+        if !self.candidate.as_ref().is_some_and(sent) {
+            self.candidate = None;
+        }
+    }
 
     pub(super) fn drop_candidacy(&mut self, _now: Tick) {
         self.candidate = None;

@@ -281,7 +281,10 @@ impl Election {
     fn drop_change(&mut self, now: Tick) {
         if let Some(leading) = &mut self.leading {
             leading.change = None;
-            leading.expelled.clear();
+            // While the shrink may yet stand, who was to leave stays out.
+            if !leading.authority.is_joint() {
+                leading.expelled.clear();
+            }
         }
         self.wake_by(now + self.settings.timing.heartbeat);
     }

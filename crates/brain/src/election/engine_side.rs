@@ -56,6 +56,7 @@ enum Purpose {
     MinReplicas(u32),
     SetAside,
     Handover,
+    Start,
     Other,
 }
 
@@ -88,6 +89,12 @@ pub(crate) struct EngineSide {
     aside_for: Option<Epoch>,
     attach_after: PersistId,
     pub(crate) hang_killed: bool,
+    /// A command for its role failed or was not answered at this time: only a later look tells.
+    unsure: Option<Tick>,
+    /// It must have let go of its role by then, or it is ended (failover.md 2.7 F3).
+    demote_by: Option<Tick>,
+    /// No second try of an admission or a guard before this.
+    others_retry: Tick,
     /// It has not answered since then, and what the kernel says of it.
     silent: Option<(Tick, ProcessState)>,
 }
@@ -118,6 +125,9 @@ impl EngineSide {
             attach_after: PersistId(0),
             hang_killed: false,
             silent: None,
+            unsure: None,
+            demote_by: None,
+            others_retry: now,
         }
     }
 
@@ -126,8 +136,16 @@ impl EngineSide {
         self.phase == Phase::Up && self.reconciled && self.view.as_ref().is_some_and(|v| !v.loading)
     }
 
-    /// What it is, as far as is certain.
+    /// What it is, as far as is certain: nothing is while a command that would make it more than a
+    /// dead end is unanswered.
     pub(crate) fn posture(&self) -> Option<Posture> {
+        let rising = self
+            .under_way
+            .values()
+            .any(|p| matches!(p, Purpose::Posture(to) if *to != Posture::DeadEnd));
+        if rising || self.unsure.is_some() {
+            return None;
+        }
         if let Some((posture, _)) = &self.assumed {
             return Some(posture.clone());
         }
@@ -147,6 +165,7 @@ impl EngineSide {
             Phase::Starting => false,
             Phase::Up => {
                 self.assumed.is_none()
+                    && self.posture() == Some(Posture::DeadEnd)
                     && self
                         .view
                         .as_ref()
@@ -165,7 +184,7 @@ impl EngineSide {
     }
 
     fn posture_under_way(&self) -> Option<&Posture> {
-        self.under_way.values().find_map(|p| match p {
+        self.under_way.values().rev().find_map(|p| match p {
             Purpose::Posture(posture) => Some(posture),
             _ => None,
         })
@@ -187,7 +206,9 @@ impl Election {
                 return self.wake_by(self.engine.start_at);
             }
             self.engine.phase = Phase::Starting;
-            self.out.engine(EngineCommand::Start, Reason::detail("start", "start the engine"));
+            let why = Reason::detail("start", "start the engine");
+            let request = self.out.engine(EngineCommand::Start, why);
+            self.engine.under_way.insert(request, Purpose::Start);
         }
         if self.engine.phase != Phase::Up {
             return;
@@ -231,6 +252,8 @@ impl Election {
         self.engine.min_replicas = None;
         self.engine.started_at = now;
         self.engine.hang_killed = false;
+        self.engine.unsure = None;
+        self.engine.demote_by = None;
         self.engine.silent = None;
         self.out.note(Reason::detail("started", format!("engine process {run} started")));
     }
@@ -241,6 +264,9 @@ impl Election {
         }
         self.engine.observing = None;
         self.engine.silent = None;
+        if self.engine.unsure.is_some_and(|since| asked >= since) {
+            self.engine.unsure = None;
+        }
         // While it loads or anything waits for it, look often; else every H.
         let pause = if asked < self.engine.look_after {
             Span::ZERO
@@ -304,14 +330,41 @@ impl Election {
             }
             (Purpose::Posture(posture), Err(error)) => {
                 self.engine.posture_retry = now + Span::from_millis(100);
+                self.engine.unsure = Some(now);
                 let text = format!("the engine did not become {posture}: {error}");
                 self.out.note(Reason::detail("refused", text));
             }
             (Purpose::Admit(members), Ok(())) => self.engine.admitted = Some(members),
             (Purpose::MinReplicas(n), Ok(())) => self.engine.min_replicas = Some(n),
-            (Purpose::Admit(_), Err(_)) => self.engine.admitted = None,
-            (Purpose::SetAside | Purpose::Other | Purpose::MinReplicas(_), _) => {}
+            (Purpose::Admit(_), Err(_)) => {
+                self.engine.admitted = None;
+                self.engine.others_retry = now + Span::from_millis(100);
+            }
+            (Purpose::MinReplicas(_), Err(_)) => {
+                self.engine.others_retry = now + Span::from_millis(100);
+            }
+            (Purpose::Start, Err(error)) => {
+                self.engine.phase = Phase::Absent;
+                self.engine.start_at = now + Span::from_millis(1000);
+                self.out
+                    .note(Reason::detail("start", format!("the engine did not start: {error}")));
+            }
+            (Purpose::SetAside | Purpose::Start | Purpose::Other, _) => {}
             (Purpose::Handover, result) => self.handover_paused(result, now),
+        }
+    }
+
+    /// An engine that must let go of its role and has not in time is ended, whoever leads by now.
+    pub(super) fn enforce_demotion(&mut self, now: Tick) {
+        let Some(limit) = self.engine.demote_by else { return };
+        if self.engine.is_demoted() {
+            self.engine.demote_by = None;
+        } else if now < limit {
+            self.wake_by(limit);
+        } else {
+            self.engine.demote_by = None;
+            let text = "the engine did not let go of its role in time: ended".to_owned();
+            self.kill_engine(Reason::story("fence-kill", text));
         }
     }
 
@@ -354,9 +407,11 @@ impl Election {
     }
 
     /// Demotes at once, whatever is under way (failover.md 2.7 F2).
-    pub(super) fn demote_now(&mut self, why: Reason) {
+    /// With `by` it is ended if it has not let go by then.
+    pub(super) fn demote_now(&mut self, why: Reason, by: Option<Tick>) {
         self.engine.want = Posture::DeadEnd;
         if self.engine.phase == Phase::Up && self.engine.posture() != Some(Posture::DeadEnd) {
+            self.engine.demote_by = by;
             let request = self.out.engine(EngineCommand::DeadEnd, why);
             self.engine.under_way.insert(request, Purpose::Posture(Posture::DeadEnd));
         }
@@ -391,7 +446,11 @@ impl Election {
     }
 
     /// Has these members' users switched on, and all others' off.
-    fn admit(&mut self, _now: Tick) {
+    fn admit(&mut self, now: Tick) {
+        if now < self.engine.others_retry {
+            let again = self.engine.others_retry;
+            return self.wake_by(again);
+        }
         let wanted = self.wanted_admissions();
         let under_way = self.engine.under_way.values().any(|p| matches!(p, Purpose::Admit(_)));
         if under_way || self.engine.admitted.as_ref() == Some(&wanted) {
@@ -405,7 +464,8 @@ impl Election {
 
     /// Sets the engine's own write guard, if it is another.
     pub(super) fn guard(&mut self, n: u32) {
-        if self.engine.phase != Phase::Up || self.engine.min_replicas == Some(n) {
+        let again = self.engine.others_retry > self.clock;
+        if self.engine.phase != Phase::Up || self.engine.min_replicas == Some(n) || again {
             return;
         }
         if self.engine.under_way.values().any(|p| matches!(p, Purpose::MinReplicas(_))) {
@@ -466,6 +526,11 @@ impl Election {
         if run != self.engine.run && self.engine.phase != Phase::Starting {
             return;
         }
+        self.engine.unsure = None;
+        self.engine.demote_by = None;
+        // What was promised or asked with this engine's data is void.
+        self.vote = None;
+        self.drop_unsent_candidacy();
         let led = self.leading.is_some();
         let lived = now.since(self.engine.started_at);
         // Somebody's hand is no reason to wait: only an engine that dies by itself is given time.

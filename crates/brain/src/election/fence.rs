@@ -13,15 +13,13 @@ impl Election {
     /// Judges the deadline of this member's authority, before and after everything else.
     pub(super) fn fence(&mut self, now: Tick) {
         self.judge(now);
+        self.enforce_demotion(now);
         self.set_gate(now);
     }
 
     fn judge(&mut self, now: Tick) {
         let margin = self.margin();
         let Some(leading) = &self.leading else { return };
-        if let State::Fenced(since, killed) = leading.state {
-            return self.enforce(since, killed, now);
-        }
         if !leading.may_write() {
             return;
         }
@@ -70,7 +68,9 @@ impl Election {
     /// F2: authority is over but for the margin.
     fn lapse(&mut self, now: Tick) {
         let Some(leading) = &mut self.leading else { return };
-        leading.state = State::Fenced(now, false);
+        leading.state = State::Fenced;
+        // Members forget their acks once they hear of the fence: so does this member.
+        leading.disown_acks();
         leading.soft_paused = false;
         leading.change = None;
         leading.next_beat = now;
@@ -81,7 +81,8 @@ impl Election {
         );
         let why = Reason::story("fenced", text.clone());
         self.out.note(why.clone());
-        self.demote_now(why);
+        let by = now + self.settings.timing.margin.scaled(1, 2);
+        self.demote_now(why, Some(by));
         self.tell_engine(EngineCommand::Unpause, Reason::routine("fenced"));
         self.tell_engine(EngineCommand::KillClients, Reason::routine("fenced"));
         if let Some(ask) = ask {
@@ -89,22 +90,6 @@ impl Election {
         }
         self.observe_soon(now);
         self.wake_by(now + self.settings.timing.margin.scaled(1, 2));
-    }
-
-    /// F3: an engine that has not let go within half the margin is ended.
-    fn enforce(&mut self, since: Tick, killed: bool, now: Tick) {
-        if killed || self.engine.is_demoted() {
-            return;
-        }
-        let limit = since + self.settings.timing.margin.scaled(1, 2);
-        if now < limit {
-            return self.wake_by(limit);
-        }
-        if let Some(leading) = &mut self.leading {
-            leading.state = State::Fenced(since, true);
-        }
-        let text = "the engine did not let go of its role in time: ended".to_owned();
-        self.kill_engine(Reason::story("fence-kill", text));
     }
 
     /// The gate's deadline (failover.md 2.7 G2): after F2 and F3 had their turn, before a
@@ -117,6 +102,8 @@ impl Election {
                 Until::At(tick) => GateDeadline::Until(tick),
                 Until::Never => GateDeadline::Until(now),
             },
+            // A process that an earlier judgement left may still be a primary: its gate stays.
+            _ if self.engine.run == 0 => return,
             // Open once the engine has said that it is no primary; until then as it was.
             _ if self.engine.is_demoted() || self.engine_follows() => GateDeadline::Open,
             _ => return,

@@ -91,6 +91,7 @@ impl Election {
             self.step_down(&format!("{} leads epoch {}", beat.holder.id.name, beat.epoch), now);
         }
         self.end_succession();
+        self.drop_unsent_creation();
         self.drop_candidacy(now);
         self.vote = None;
     }

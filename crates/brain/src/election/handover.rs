@@ -311,7 +311,7 @@ impl Election {
             leading.state = State::Yielded;
         }
         self.engine.want = Posture::DeadEnd;
-        self.demote_now(Reason::detail("demote", "the successor has every byte"));
+        self.demote_now(Reason::detail("demote", "the successor has every byte"), None);
         self.set_handover_stage(Stage::Demoting(now), now);
     }
 

@@ -33,8 +33,8 @@ pub(crate) enum State {
     Promoting,
     /// The engine takes writes.
     Writable,
-    /// Authority is over: the engine is (being) demoted, since this time; ended by force if `true`.
-    Fenced(Tick, bool),
+    /// Authority is over: the engine is (being) demoted.
+    Fenced,
     /// The engine has been demoted by a handover or a release.
     Yielded,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Leading {
 
 impl Leading {
     pub(crate) fn is_fenced(&self) -> bool {
-        matches!(self.state, State::Fenced(..))
+        self.state == State::Fenced
     }
 
     /// The engine takes writes, or is about to.
@@ -107,6 +107,18 @@ impl Leading {
     fn too_soon(&self, settings: &Settings) -> Option<&MemberId> {
         let joins = self.change.as_ref().and_then(Change::newcomer);
         joins.filter(|_| !settings.keeps(Cure::GrowBeforeAttach))
+    }
+
+    /// No ack of a heartbeat that was sent before now counts any more.
+    pub(crate) fn disown_acks(&mut self) {
+        self.beats.clear();
+        self.authority.forget_acks();
+    }
+
+    /// Whether it has led before and may not say so now: members are to look for another.
+    fn is_silenced(&self, now: Tick) -> bool {
+        let waiting = self.state == State::Preparing && self.promoted_at.is_some();
+        self.is_fenced() || (waiting && !self.authority.holds(now))
     }
 
     fn sent_at(&self, seq: u64) -> Option<Tick> {
@@ -167,7 +179,9 @@ impl Election {
             beats: VecDeque::new(),
             seq: 0,
             next_beat: now,
-            next_renew: if lease_sent.is_some() {
+            next_renew: if nack >= record.epoch {
+                now
+            } else if lease_sent.is_some() {
                 now + timing.renew
             } else {
                 now + timing.heartbeat
@@ -251,6 +265,9 @@ impl Election {
         }
     }
 
+    /// How soon a fenced holder looks again whether its engine has let go.
+    const FENCED_AGAIN: Span = Span::from_millis(20);
+
     /// Heartbeats to everybody; a holder without authority says that instead.
     fn beat(&mut self, now: Tick) {
         let heartbeat = self.settings.timing.heartbeat;
@@ -265,8 +282,14 @@ impl Election {
             return;
         }
         let others: Vec<MemberName> = self.settings.others().cloned().collect();
+        let let_go = self.engine.is_demoted();
         let Some(leading) = &mut self.leading else { return };
-        if leading.is_fenced() && self.settings.keeps(Cure::FencedIsNotSeen) {
+        if leading.is_silenced(now) && self.settings.keeps(Cure::FencedIsNotSeen) {
+            // Not before the engine has let go: whoever hears it may promise at once.
+            if !let_go {
+                leading.next_beat = now + Self::FENCED_AGAIN;
+                return self.wake_by(now + Self::FENCED_AGAIN);
+            }
             let message = Message::Fenced { epoch: leading.epoch };
             for to in others {
                 self.send(&to, message.clone(), Reason::routine("fenced"));
@@ -335,7 +358,11 @@ impl Election {
         self.learn_standing(from, &ack.report, now);
         let Some(leading) = &mut self.leading else { return };
         if let Some(stands) = ack.nack {
+            let worse = stands > leading.nack && stands >= leading.epoch;
             leading.nack = leading.nack.max(stands);
+            if worse {
+                leading.next_renew = now;
+            }
             return;
         }
         if ack.epoch != leading.epoch {
@@ -362,9 +389,7 @@ impl Election {
         }
         let bump = leading.nack > Epoch(0) && leading.nack >= leading.epoch;
         let last = leading.next_renew;
-        let due = if bump {
-            now
-        } else if lazy_ok && !leading.authority.is_joint() && leading.may_write() {
+        let due = if !bump && lazy_ok && !leading.authority.is_joint() && leading.may_write() {
             last + LAZY_RENEWAL.less(timing.renew)
         } else {
             last
@@ -430,10 +455,13 @@ impl Election {
         let ready = self.engine.is_ready();
         let Some(leading) = &mut self.leading else { return };
         let bumped = leading.nack < leading.epoch;
+        // A line that goes on from data is not led without them.
+        let born = !leading.lineage.parent_replid.is_known();
+        let whole = self.memory.stamp.complete || born || leading.lineage.is_forced();
         if leading.state != State::Preparing || !ready || persisted < leading.ready_after {
             return;
         }
-        if leading.gave || !bumped || !leading.authority.holds(now) {
+        if leading.gave || !bumped || !whole || !leading.authority.holds(now) {
             return;
         }
         leading.state = State::Promoting;
@@ -515,7 +543,7 @@ impl Election {
     pub(super) fn step_down(&mut self, text: &str, now: Tick) {
         let Some(leading) = self.leading.take() else { return };
         let why = Reason::story("deposed", text);
-        self.demote_now(why.clone());
+        self.demote_now(why.clone(), Some(now + self.settings.timing.margin.scaled(1, 2)));
         self.out.note(why.clone());
         self.tell_engine(crate::effect::EngineCommand::Unpause, Reason::routine("deposed"));
         self.tell_engine(crate::effect::EngineCommand::KillClients, why);

@@ -41,6 +41,7 @@ mod tests {
                 durable: Offset(offset),
                 complete,
                 origin: false,
+                filled: true,
             },
             exact: true,
             attached_in: None,

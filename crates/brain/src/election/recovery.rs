@@ -119,11 +119,11 @@ impl Election {
     /// Every member lost everything: a new line, said aloud (failover.md 2.11).
     fn consider_new_beginning(&mut self, record: &Record, now: Tick) {
         let held = record.holder.is_some();
-        let still = now.since(self.store.changed_at) >= self.settings.timing.lease;
+        let still = now.since(self.store.changed_at) >= self.lease_wait();
         let me_empty = !self.memory.stamp.complete && self.engine.is_detached();
         if !me_empty || self.following_is_fresh(now) || (held && !still) {
             if held && me_empty && !still {
-                self.wake_by(self.store.changed_at + self.settings.timing.lease);
+                self.wake_by(self.store.changed_at + self.lease_wait());
             }
             return;
         }
@@ -265,7 +265,8 @@ impl Election {
             return self.answer(ask, Err("the engine is loading, or linked to a primary".into()));
         }
         let old = self.store.record().cloned().unwrap_or_default();
-        let generation = ((self.epoch_known().max(old.epoch).0 >> 32) + 1) << 32;
+        let known = self.epoch_known().max(old.epoch).0;
+        let generation = (known / Lineage::GENERATION + 1) * Lineage::GENERATION;
         let start = self.own_line_offset();
         let mut record = old.clone();
         record.holder = Some(self.incarnation());

@@ -121,6 +121,7 @@ impl Election {
         {
             self.memory.stamp.offset = offset;
         }
+        self.memory.stamp.filled = view.keys > 0;
         if self.memory.stamp.complete {
             self.memory.keys = view.keys;
         }
@@ -144,6 +145,7 @@ impl Election {
             durable: view.durable,
             complete: true,
             origin: true,
+            filled: view.keys > 0,
         };
         self.memory.syncing = false;
         self.memory.exact = true;

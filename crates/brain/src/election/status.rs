@@ -78,7 +78,7 @@ impl Election {
             return match leading.state {
                 State::Preparing | State::Promoting => "promoting",
                 State::Writable => "primary",
-                State::Fenced(..) | State::Yielded => "fenced",
+                State::Fenced | State::Yielded => "fenced",
             };
         }
         if self.engine.phase != Phase::Up {

@@ -72,6 +72,13 @@ impl StoreSide {
 }
 
 impl Election {
+    /// How long a challenger waits after it saw the record change: the longer of its own W and the
+    /// one that the record was written with.
+    pub(super) fn lease_wait(&self) -> Span {
+        let written = self.store.record().map_or(0, |r| r.lease_ms);
+        self.settings.timing.lease.max(Span::from_millis(written))
+    }
+
     /// How often the record is read when no watch brings it: often enough that a lost watch is not
     /// noticed, seldom enough to cost nothing.
     const READ_AGAIN: Span = Span::from_millis(15_000);
@@ -157,6 +164,7 @@ impl Election {
             self.store.lacking = self.memory.epoch_max().0 > 0;
             self.store.seen = None;
             self.store.changed_at = now;
+            self.candidate_sees_change(now);
             return self.lead_without_record(now);
         };
         let known = self.memory.electorate.as_ref().map(|(e, el)| (*e, el.version));
@@ -256,5 +264,6 @@ impl Election {
         if self.succession.is_some() {
             self.end_succession();
         }
+        self.drop_unsent_creation();
     }
 }

@@ -9,7 +9,7 @@ use crate::identity::MemberName;
 use crate::input::StoreOutcome;
 use crate::message::{Message, Standing};
 use crate::reason::Reason;
-use crate::record::{Electorate, Fall, Record, Seat};
+use crate::record::{Electorate, Fall, Record, Seat, Version};
 use crate::time::{Span, Tick};
 
 use super::Election;
@@ -25,7 +25,9 @@ pub(crate) struct Succession {
     next_ask: Tick,
     answers: BTreeMap<MemberName, Standing>,
     cas: Option<(RequestId, Tick, Box<Record>)>,
-    waiting: Option<(PersistId, Box<Record>, Reason)>,
+    waiting: Option<Waiting>,
+    /// The engine process that the record was written for.
+    run: u64,
     retry_at: Tick,
     fall: Option<Fall>,
 }
@@ -39,12 +41,22 @@ impl Succession {
     const PATIENCE: Span = Span::from_millis(1500);
 }
 
+/// A record that waits for the disk, for the version that it was decided on.
+#[derive(Debug)]
+struct Waiting {
+    after: PersistId,
+    expected: Option<Version>,
+    record: Box<Record>,
+    why: Reason,
+}
+
 /// A record that is written by nobody's successor.
 #[derive(Debug)]
 pub(crate) struct Creation {
     record: Box<Record>,
     why: Reason,
     after: PersistId,
+    expected: Option<Version>,
     sent: Option<(RequestId, Tick)>,
     began: Tick,
 }
@@ -64,6 +76,7 @@ impl Election {
             answers: BTreeMap::new(),
             cas: None,
             waiting: None,
+            run: self.engine.run,
             retry_at: now,
             fall,
         });
@@ -228,7 +241,8 @@ impl Election {
         let empty = !able && own.stamp.complete && best.keys == 0 && self.memory.keys > 0;
         let lesser = empty || (older && !self.stands_by_record(&best));
         let hopeful = lesser && self.may_still_load(now);
-        if fuller || own_fuller || hopeful {
+        let premature = best.keys == 0 && self.somebody_may_hold_more(&best, now);
+        if fuller || own_fuller || hopeful || premature {
             return;
         }
         if best.who.id == self.id {
@@ -247,6 +261,19 @@ impl Election {
             let lineage = record.lineage.as_ref();
             seat.zip(lineage).is_some_and(|(seat, l)| quorum::stands(report, seat.from, l))
         })
+    }
+
+    /// Before an empty copy leads, members that are still loading, or hold something, are waited for:
+    /// a while, since nothing says that they ever will.
+    fn somebody_may_hold_more(&self, best: &Standing, now: Tick) -> bool {
+        let (lease, beat) = (self.settings.timing.lease, self.settings.timing.heartbeat);
+        let began = self.succession.as_ref().map_or(now, |s| s.began);
+        let mut reports = self.peers.values().filter_map(|p| p.report.as_ref());
+        now.since(began) < lease.scaled(2, 1)
+            && reports.any(|(r, at)| {
+                let other = r.who.id != best.who.id && now.since(*at) < beat.scaled(6, 1);
+                other && (r.keys > 0 || (!r.ready && !r.virgin))
+            })
     }
 
     /// Whether this member's own engine may still come up with its data.
@@ -393,18 +420,20 @@ impl Election {
         } else {
             PersistId(0)
         };
+        let expected = self.store.version().cloned();
+        let run = self.engine.run;
         if let Some(succession) = &mut self.succession {
-            succession.waiting = Some((after, Box::new(record), why));
+            succession.run = run;
+            succession.waiting = Some(Waiting { after, expected, record: Box::new(record), why });
         }
         self.succession_persisted(now);
     }
 
     pub(super) fn succession_persisted(&mut self, now: Tick) {
-        let expected = self.store.version().cloned();
         let persisted = self.out.persisted;
         if let Some(succession) = &mut self.succession
-            && succession.waiting.as_ref().is_some_and(|(after, ..)| persisted >= *after)
-            && let Some((_, record, why)) = succession.waiting.take()
+            && succession.waiting.as_ref().is_some_and(|w| persisted >= w.after)
+            && let Some(Waiting { expected, record, why, .. }) = succession.waiting.take()
         {
             let request = self.out.request();
             succession.cas = Some((request, now, record.clone()));
@@ -424,12 +453,12 @@ impl Election {
         if *r != request {
             return false;
         }
-        let (sent, record) = (*sent, record.clone());
+        let (sent, record, run) = (*sent, record.clone(), succession.run);
         if let StoreOutcome::Replaced(version) = outcome {
             self.store.learn(version.clone(), (*record).clone(), now);
             self.succession = None;
             if record.holder.as_ref() == Some(&self.incarnation()) {
-                self.begin_lead(&record, version.clone(), Some(sent), now);
+                self.lead_with_run(run, &record, version.clone(), Some(sent), now);
             } else {
                 self.tell_written(&record, version.clone());
             }
@@ -481,21 +510,29 @@ impl Election {
         // The epoch goes to the disk once the record stands: a bootstrap that failed must leave
         // this member as new as it was.
         let after = self.persist("creation", now);
-        self.creation =
-            Some(Creation { record: Box::new(record), why, after, sent: None, began: now });
+        let expected = self.store.version().cloned();
+        let record = Box::new(record);
+        self.creation = Some(Creation { record, why, after, expected, sent: None, began: now });
         self.creation_persisted(now);
     }
 
     fn creation_persisted(&mut self, now: Tick) {
-        let expected = self.store.version().cloned();
         let persisted = self.out.persisted;
         let Some(creation) = &mut self.creation else { return };
         if creation.sent.is_none() && persisted >= creation.after {
             let request = self.out.request();
             creation.sent = Some((request, now));
+            let expected = creation.expected.clone();
             let act = Act::Replace { request, expected, record: creation.record.clone() };
             let why = creation.why.clone();
             self.out.push(act, why);
+        }
+    }
+
+    /// Somebody leads: what was decided without anybody is void, unless it was sent.
+    pub(super) fn drop_unsent_creation(&mut self) {
+        if self.creation.as_ref().is_some_and(|c| c.sent.is_none()) {
+            self.creation = None;
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) struct Vote {
     pub(crate) candidacy: Candidacy,
     stage: Stage,
     deadline: Tick,
+    began: Tick,
 }
 
 #[derive(Debug)]
@@ -58,7 +59,7 @@ impl Election {
             return;
         }
         let deadline = now + Self::DETACH_WITHIN;
-        self.vote = Some(Vote { candidacy, stage: Stage::Detaching, deadline });
+        self.vote = Some(Vote { candidacy, stage: Stage::Detaching, deadline, began: now });
         if self.settings.keeps(Cure::DetachBeforePromise) {
             self.engine.want = Posture::DeadEnd;
         }
@@ -95,7 +96,8 @@ impl Election {
         if !self.engine.is_ready() {
             return Some(Denial::Busy);
         }
-        let fresher = self.memory.stamp.is_above(&asked.stamp);
+        let own = asked.candidate.id == self.id;
+        let fresher = self.memory.stamp.is_above(&asked.stamp) && !own;
         (fresher && self.settings.keeps(Cure::VotersProtect))
             .then(|| Denial::Fresher(self.memory.stamp.clone()))
     }
@@ -137,7 +139,7 @@ impl Election {
         if self.has_read_release(asked.for_epoch.max(record_epoch)) {
             return false;
         }
-        let lease = self.settings.timing.lease;
+        let lease = self.lease_wait();
         let record_moved = now.since(self.store.changed_at) < lease && self.held_by_another(asked);
         record_moved
             || self.ack_still_counts(&asked.candidate.id, now)
@@ -184,7 +186,8 @@ impl Election {
         if !matches!(vote.stage, Stage::Detaching) {
             return;
         }
-        let free = self.engine.is_detached() && self.engine.is_ready();
+        let looked = self.engine.asked >= vote.began;
+        let free = looked && self.engine.is_detached() && self.engine.is_ready();
         if !free && self.settings.keeps(Cure::DetachBeforePromise) {
             return self.observe_soon(now);
         }
@@ -199,7 +202,8 @@ impl Election {
         if let Some(vote) = &mut self.vote {
             vote.stage = Stage::Persisting(id);
         }
-        if !self.settings.keeps(Cure::PromiseOnDisk) {
+        let own = candidacy.candidate == self.incarnation();
+        if !own && !self.settings.keeps(Cure::PromiseOnDisk) {
             self.vote = None;
             self.answer_promise(&candidacy, None);
         }

@@ -5,7 +5,7 @@ use crate::cure::Cure;
 use crate::effect::{Act, PersistId, RequestId};
 use crate::input::StoreOutcome;
 use crate::reason::Reason;
-use crate::record::Record;
+use crate::record::{Record, Version};
 use crate::time::Tick;
 
 use super::super::Election;
@@ -28,6 +28,7 @@ pub(crate) struct HolderCas {
     record: Box<Record>,
     why: Reason,
     after: PersistId,
+    expected: Option<Version>,
     sent: Option<(RequestId, Tick)>,
 }
 
@@ -73,20 +74,21 @@ impl Election {
             }
             self.persist("cas", now)
         };
+        let expected = self.store.version().cloned();
         let Some(leading) = &mut self.leading else { return false };
         if matches!(kind, CasKind::Electorate) && self.settings.keeps(Cure::JointFromSending) {
             leading.authority.also_under(record.electorate.clone());
         }
-        leading.cas = Some(HolderCas { kind, record: Box::new(record), why, after, sent: None });
+        leading.cas =
+            Some(HolderCas { kind, record: Box::new(record), why, after, expected, sent: None });
         self.send_cas(now);
         true
     }
 
     /// Sends the waiting compare-and-swap once its memory is on disk.
     fn send_cas(&mut self, now: Tick) {
-        let expected = self.store.version().cloned();
         let persisted = self.out.persisted;
-        let missing = self.store.lacking || expected.is_none();
+        let missing = self.store.lacking || self.store.version().is_none();
         let keeps = self.settings.keeps(Cure::RecreateWithAuthority);
         let Some(leading) = &mut self.leading else { return };
         let Some(cas) = &mut leading.cas else { return };
@@ -108,6 +110,8 @@ impl Election {
             leading.own.pop_front();
         }
         leading.gave |= matches!(cas.kind, CasKind::Give);
+        // The version that it was decided on: what was written since is not overwritten unseen.
+        let expected = cas.expected.clone();
         let act = Act::Replace { request, expected, record: cas.record.clone() };
         let why = cas.why.clone();
         self.out.push(act, why);
