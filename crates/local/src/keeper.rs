@@ -23,11 +23,12 @@ mod tests;
 /// Pause before the second start in a row; doubled for each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest pause between two starts: an agent's death may cost 2 s of writes at most.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause between two starts: an agent's death may cost 2 s of writes at most, and the
+/// agent needs some of them.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A part that ran for this long is started again without a pause.
-const SETTLED: Duration = Duration::from_secs(5);
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// How often a part that another keeper started is looked at: it is not our child. More seldom
 /// where looking means to run `ps`.

@@ -154,6 +154,17 @@ impl Authority {
         })
     }
 
+    /// When the newest heartbeat that this member acknowledged was sent.
+    pub(crate) fn acked_at(&self, member: &MemberId) -> Option<Tick> {
+        self.acked.get(member).copied()
+    }
+
+    /// Whether it would go on holding if this electorate counted too.
+    pub(crate) fn would_hold_under(&self, electorate: &Electorate, now: Tick) -> bool {
+        let peers = self.peers().min(self.peers_under(electorate));
+        self.lease().max(peers).left(now) > self.timing.margin.scaled(2, 1)
+    }
+
     /// How many members' newest ack is younger than 2 H.
     pub(crate) fn fresh_count(&self, now: Tick) -> usize {
         let limit = self.timing.heartbeat.scaled(2, 1);

@@ -144,7 +144,9 @@ impl Election {
         let helper = self.sync_helper(now);
         self.peers.iter().find_map(|(name, peer)| {
             let (report, _) = peer.report.as_ref()?;
-            let answered = peer.last_ack.is_some_and(|at| now.since(at) < recent);
+            // By the heartbeat's sending: an ack of an old one, late from a cut, holds nothing.
+            let acked = leading.authority.acked_at(&report.who.id);
+            let answered = acked.is_some_and(|at| now.since(at) < recent);
             let outside = leading.electorate.seat_named(name).is_none();
             let well = answered && peer.link_up && report.ready && !report.stopping;
             if !outside || !well {
@@ -352,6 +354,14 @@ impl Election {
             if self.settings.keeps(Cure::ShrinkLiftsHolder) {
                 new.holder_from = new.holder_from.max(offset);
             }
+        }
+        if !leading.authority.would_hold_under(&new, now) {
+            // The lease first: the new electorate's acks alone do not hold yet.
+            if let Some(leading) = &mut self.leading {
+                leading.next_renew = leading.next_renew.min(now);
+                leading.renew_now = true;
+            }
+            return self.drop_change(now);
         }
         let seated: Vec<String> = new.members().map(|m| m.name.to_string()).collect();
         let text = format!("{text}; may succeed: {}", seated.join(", "));

@@ -52,6 +52,8 @@ pub(crate) struct Leading {
     seq: u64,
     pub(crate) next_beat: Tick,
     pub(crate) next_renew: Tick,
+    /// The lease is to be renewed though the peers suffice: they will not under another electorate.
+    pub(crate) renew_now: bool,
     pub(crate) cas: Option<HolderCas>,
     own: VecDeque<(String, Tick, CasKind)>,
     pub(crate) gave: bool,
@@ -186,6 +188,7 @@ impl Election {
             } else {
                 now + timing.heartbeat
             },
+            renew_now: false,
             cas: None,
             own: VecDeque::new(),
             gave: false,
@@ -389,7 +392,8 @@ impl Election {
         }
         let bump = leading.nack > Epoch(0) && leading.nack >= leading.epoch;
         let last = leading.next_renew;
-        let due = if !bump && lazy_ok && !leading.authority.is_joint() && leading.may_write() {
+        let rests = !bump && !leading.renew_now && lazy_ok && leading.may_write();
+        let due = if rests && !leading.authority.is_joint() {
             last + LAZY_RENEWAL.less(timing.renew)
         } else {
             last
@@ -398,6 +402,7 @@ impl Election {
             return self.wake_by(due);
         }
         leading.next_renew = now + timing.renew;
+        leading.renew_now = false;
         if bump {
             return self.bump("a member has promised a newer epoch", now);
         }
