@@ -88,6 +88,7 @@ ends_well! {
     standing::d4,
     standing::d7,
     standing::d8,
+    standing::d10,
     standing::d11,
     standing::d14,
     standing::voters,

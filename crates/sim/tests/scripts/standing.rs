@@ -26,6 +26,8 @@ fn one_leads(s: &mut Stage, of: [usize; 2], within_ms: u64) -> usize {
 pub(crate) fn d1(without: Option<Without>) -> Ending {
     let mut p = plan(3, without);
     p.gate = false;
+    // Both hold the same to the byte, so that the two do not duel.
+    (p.tuning.ping, p.tuning.repl_timeout) = (9 * SECOND, 60 * SECOND);
     let mut s = forgetful_in(p, &[]);
     let asked = Rc::new(Cell::new(None));
     let seen = asked.clone();
@@ -195,7 +197,7 @@ pub(crate) fn l9(without: Option<Without>) -> Ending {
 pub(crate) fn grow(without: Option<Without>) -> Ending {
     let mut s = certain(3, without);
     s.fault(Fault::StopMember { member: 1, within: 3 * SECOND, back: FOR_EVER });
-    s.until("E is C", 9_000, |w| w.seats() == [2]);
+    s.until("E is C", 9_000, |w| w.seats() == [2] && w.members[1].agent.is_none());
     s.store_timeout(60_000);
     s.on_call(|m, record, _| m == 0 && record.is_some_and(|r| r.electorate.len() == 2));
     s.up(1);
@@ -206,5 +208,58 @@ pub(crate) fn grow(without: Option<Without>) -> Ending {
     s.down(0);
     s.reaches(12_000, |w| w.leads(2));
     s.writes(2);
+    s.end()
+}
+
+/// D10: B has D's promise and waits for C's; A renews meanwhile, bumps above what D promised, and D
+/// acks w for it; then C's promise comes. What was promised was for the record that stood then.
+/// (With `strict` the last seat is kept, and D's silence keeps all: E is the same throughout.)
+pub(crate) fn d10(without: Option<Without>) -> Ending {
+    let mut p = plan(4, without);
+    p.durability = Durability::Strict { copies: 1 };
+    (p.tuning.ping, p.tuning.repl_timeout) = (9 * SECOND, 60 * SECOND);
+    let mut s = forgetful_in(p, &[]);
+    let [by_c, by_d] = [Rc::new(Cell::new(0)), Rc::new(Cell::new(0))];
+    let [open, through] = [Rc::new(Cell::new(false)), Rc::new(Cell::new(false))];
+    let (c, d) = (by_c.clone(), by_d.clone());
+    s.on_peer(move |from, to, message| match message {
+        Message::PreVoteAsk(_) if from != 1 => Verdict::Drop,
+        Message::Promise(p) if to == 1 && p.denied.is_none() => {
+            if from == 2 { &c } else { &d }.set(p.epoch.0);
+            if from == 2 { Verdict::Hold } else { Verdict::Pass }
+        }
+        Message::Ack(ack) if (from, to) == (3, 0) && ack.nack.is_some() => Verdict::Pass,
+        _ if (from, to) == (3, 0) => Verdict::Drop,
+        _ => Verdict::Pass,
+    });
+    let (may, did) = (open.clone(), through.clone());
+    s.on_call(move |m, record, fate| {
+        if m == 0 && record.is_some() {
+            did.set(may.get());
+            fate.refused |= !may.get();
+        }
+        false
+    });
+    for other in [1, 2, 3] {
+        s.part(Plane::Peer, 0, other);
+    }
+    // Until A's next try falls into the middle of a round of questions.
+    for _ in 0..30 {
+        let last = by_d.get();
+        open.set(s.reaches(5_000, |_| by_c.get() == by_d.get() && by_d.get() > last));
+        if s.reaches(200, |_| through.get()) {
+            break;
+        }
+        open.set(false);
+    }
+    s.must("A has renewed in the middle of a round", through.get());
+    s.join(Plane::Peer, 0, 3);
+    s.until("D follows A again", 3_000, |w| w.leads(0) && w.upstream(3) == Some(0));
+    let (write, copies) = s.put(0);
+    s.must("D acks w", copies == Some(1) && s.world.holds(3, write));
+    s.pass(20);
+    s.release_peers();
+    s.reaches(2_000, |w| w.leads(1));
+    s.writes(1);
     s.end()
 }
