@@ -490,6 +490,8 @@ pub struct Summary {
     pub lost_unwaited: u64,
     /// Acknowledgements that leaked out of a thawed process without a gate.
     pub leaked: u64,
+    /// How often each rule of the brain gave a reason.
+    pub rules: BTreeMap<&'static str, u64>,
 }
 
 impl World {
@@ -507,6 +509,7 @@ impl World {
             promotions: h.count(|e| matches!(e, Happening::Promoted { .. })) as u64,
             lost_unwaited: crate::check::acked_writes::lost_unwaited(h) as u64,
             leaked: crate::check::one_primary::leaked(h) as u64,
+            rules: self.rules.clone(),
         }
     }
 }

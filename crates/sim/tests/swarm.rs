@@ -69,6 +69,67 @@ fn the_promises_hold_in_every_world() {
     report(&results, runs, seconds);
     let bad = results.iter().filter(|(_, _, v)| !v.is_empty()).count();
     assert!(bad == 0 && results.len() as u64 == runs, "{bad} of {runs} seeds break a promise");
+    if runs >= RUNS {
+        sees_every_rule(&results);
+    }
+}
+
+/// The rules that a swarm must meet: one that none of its worlds reaches is not tested by it. Not
+/// among them is `copies`: no world changes k, the script `d7` does.
+const RULES: &[&str] = &[
+    "accepted",
+    "appointed",
+    "attach",
+    "barrier",
+    "beginning",
+    "bump",
+    "conflict",
+    "creation",
+    "denied",
+    "deposed",
+    "diverged",
+    "emptied",
+    "exited",
+    "farewell",
+    "fence-kill",
+    "fence-soft",
+    "fenced",
+    "followed",
+    "forced",
+    "give",
+    "goodbye",
+    "grow",
+    "guard",
+    "handover",
+    "hang",
+    "nack",
+    "no-room",
+    "promised",
+    "promoted",
+    "reclaimed",
+    "regained",
+    "release",
+    "shrink",
+    "stop",
+    "succession",
+    "takeover",
+    "unanswered",
+    "unfence",
+];
+
+/// A swarm that never meets a rule is blind to what is wrong with it.
+fn sees_every_rule(results: &[(u64, sim::world::Summary, Vec<check::Violation>)]) {
+    let mut met = std::collections::BTreeMap::new();
+    for (_, summary, _) in results {
+        for (rule, times) in &summary.rules {
+            let (worlds, sum) = met.entry(*rule).or_insert((0u64, 0u64));
+            *worlds += 1;
+            *sum += times;
+        }
+    }
+    println!("rules, in how many worlds and how often: {met:?}");
+    let missed: Vec<_> = RULES.iter().filter(|rule| !met.contains_key(**rule)).collect();
+    assert!(missed.is_empty(), "no world of this swarm meets {missed:?}: it is blind to them");
 }
 
 fn report(results: &[(u64, sim::world::Summary, Vec<check::Violation>)], runs: u64, seconds: f64) {

@@ -154,7 +154,7 @@ pub(crate) fn d14(without: Option<Without>) -> Ending {
             let lifted = if seat.member.name.ordinal() == 2 { 1_000_000 } else { 0 };
             seat.from = Offset(lifted);
         }
-        record.renewal = "by hand".to_owned();
+        "by hand".clone_into(&mut record.renewal);
         s.world.write_record(record);
     }
     s.pass(100);
