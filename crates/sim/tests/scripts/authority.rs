@@ -1,17 +1,17 @@
 //! Holes in single-writer (protocol-traces, section 1): each trace with its cure in place ends
 //! well.
 
-use brain::{Durability, Wish, Without};
+use brain::{Durability, Wish};
 use sim::faults::{Fault, isolation};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 
-use crate::common::{begun, both_write, plan};
+use crate::common::{Cast, begun, both_write, plan};
 
 /// H1: a shrink without an answer is read back as not done, commits later, and the one that is left
 /// in E takes over.
-pub(crate) fn h1(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn h1(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     // A loses B's acks and wants to shrink to {C}; that write hangs on its way.
     s.on_call(|m, record, _| m == 0 && record.is_some_and(|r| r.electorate.len() == 1));
@@ -33,8 +33,8 @@ pub(crate) fn h1(without: Option<Without>) -> Ending {
 
 /// H2: a handover without an answer is read back as not done; A returns, the write commits, B
 /// leads.
-pub(crate) fn h2(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn h2(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.on_call(|m, record, _| {
         m == 0 && record.and_then(|r| r.holder.as_ref()).is_some_and(|h| h.id.name.ordinal() == 1)
@@ -55,8 +55,8 @@ pub(crate) fn h2(without: Option<Without>) -> Ending {
 }
 
 /// H3: the appointed one sees the record late and counts the lease from then; C's wait is over.
-pub(crate) fn h3(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn h3(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     // B hears nobody and sees the store W and a bit late.
     s.watch_lags(1, 6_500);
@@ -80,8 +80,8 @@ pub(crate) fn h3(without: Option<Without>) -> Ending {
 }
 
 /// H4: the answer to a shrink takes longer than W, and the agent waits for it that long.
-pub(crate) fn h4(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn h4(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.store_timeout(30_000);
     s.on_call(|m, record, fate| {
@@ -103,8 +103,8 @@ pub(crate) fn h4(without: Option<Without>) -> Ending {
 }
 
 /// H5: a holder without authority writes the deleted record again.
-pub(crate) fn h5(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn h5(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
     s.until("B or C leads", 10_000, |w| w.leads(1) || w.leads(2));
@@ -120,8 +120,8 @@ pub(crate) fn h5(without: Option<Without>) -> Ending {
 
 /// H8, its first half: C acks A, restarts, and must not promise at once. The voter's own wait for
 /// the record stands in the way too.
-pub(crate) fn h8_restart(without: Option<Without>) -> Ending {
-    let mut p = plan(3, without);
+pub(crate) fn h8_restart(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
     p.tuning.load = (1_000_000, 0);
     let mut s = Stage::begun(p);
     s.put(0);
@@ -145,7 +145,7 @@ pub(crate) fn h8_restart(without: Option<Without>) -> Ending {
 /// What is shown: with the old record back, the newer primary's epoch is not given twice for long.
 #[allow(dead_code)]
 pub(crate) fn h9() -> (Ending, bool) {
-    let mut s = begun(3, None);
+    let mut s = begun(3, Cast::whole(1));
     s.put(0);
     let old = s.world.store.clone();
     s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
@@ -162,8 +162,8 @@ pub(crate) fn h9() -> (Ending, bool) {
 
 /// The lazy lease comes back to R when acks are missed: A hears nobody, keeps the store. With
 /// `strict` it may not shrink E to nobody, which would hold it too.
-pub(crate) fn lazy(without: Option<Without>) -> Ending {
-    let mut p = plan(3, without);
+pub(crate) fn lazy(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
     p.durability = Durability::Strict { copies: 1 };
     let mut s = Stage::begun(p);
     s.pass(12_000);
@@ -177,8 +177,8 @@ pub(crate) fn lazy(without: Option<Without>) -> Ending {
 }
 
 /// L2: A is heard but hears nothing, and its store is gone: somebody must lead.
-pub(crate) fn l2(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn l2(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.no_store(0);
     s.cut(Plane::Peer, 1, 0);
@@ -188,8 +188,8 @@ pub(crate) fn l2(without: Option<Without>) -> Ending {
 }
 
 /// L3: two nodes, a handover, and the new primary dies in the next second.
-pub(crate) fn l3(without: Option<Without>) -> Ending {
-    let mut s = begun(2, without);
+pub(crate) fn l3(cast: Cast) -> Ending {
+    let mut s = begun(2, cast);
     let (write, _) = s.put(0);
     let to = Some(s.world.name(1));
     s.ask(0, Wish::Handover { to, dry_run: false });
@@ -202,8 +202,8 @@ pub(crate) fn l3(without: Option<Without>) -> Ending {
 }
 
 /// L8: A releases with E = {B}, B cannot lead: A takes its release back.
-pub(crate) fn l8(without: Option<Without>) -> Ending {
-    let mut s = begun(2, without);
+pub(crate) fn l8(cast: Cast) -> Ending {
+    let mut s = begun(2, cast);
     s.put(0);
     s.fault(Fault::Wipe { member: 1, back: FOR_EVER });
     s.fault(Fault::StopMember { member: 0, within: 5_000_000_000, back: 500_000_000 });

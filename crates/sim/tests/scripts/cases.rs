@@ -1,12 +1,12 @@
 //! The case table of failover.md 2.12, row by row (those that need no Kubernetes).
 
-use brain::{Durability, Span, Wish, Without};
+use brain::{Durability, Span, Wish};
 use sim::faults::{Fault, Frozen, Stuck, isolation};
 use sim::network::{OUTSIDE, Plane};
 use sim::script::{Ending, FOR_EVER, Stage};
 use sim::server::{Disk, Persistence};
 
-use crate::common::{begun, plan};
+use crate::common::{Cast, begun, plan};
 
 /// Somebody other than `m` leads and acknowledges.
 fn another_leads(stage: &mut Stage, m: usize, within_ms: u64) -> Option<usize> {
@@ -20,8 +20,8 @@ fn another_leads(stage: &mut Stage, m: usize, within_ms: u64) -> Option<usize> {
     leader
 }
 
-pub(crate) fn engine_crash(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn engine_crash(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     let (write, copies) = s.put(0);
     s.must("the write has a copy", copies.is_some_and(|c| c >= 1));
     s.kill_engine(0, 11);
@@ -33,8 +33,8 @@ pub(crate) fn engine_crash(without: Option<Without>) -> Ending {
     s.end()
 }
 
-pub(crate) fn fast_empty_restart(without: Option<Without>) -> Ending {
-    let mut p = plan(3, without);
+pub(crate) fn fast_empty_restart(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
     p.tuning.persistence = Persistence::None;
     let mut s = Stage::begun(p);
     let (write, _) = s.put(0);
@@ -48,32 +48,32 @@ pub(crate) fn fast_empty_restart(without: Option<Without>) -> Ending {
 }
 
 /// The container dies, agent and engine, and comes back: it does not wait for W.
-pub(crate) fn container_death(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn container_death(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.fault(Fault::KillAgent { member: 0, orphan: false, back: 1_000_000_000 });
     s.until("somebody leads again", 2_500, |w| !w.primaries().is_empty() && w.epoch() > 1);
     s.end()
 }
 
-pub(crate) fn hang(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn hang(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.fault(Fault::Hang { member: 0, why: Stuck::Idle, lasts: FOR_EVER });
     another_leads(&mut s, 0, 8_000);
     s.end()
 }
 
-pub(crate) fn engine_stopped(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn engine_stopped(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.freeze(0, Frozen::Engine);
     another_leads(&mut s, 0, 4_000);
     s.end()
 }
 
-pub(crate) fn agent_stopped(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn agent_stopped(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.freeze(0, Frozen::Agent);
     another_leads(&mut s, 0, 9_000);
@@ -84,8 +84,8 @@ pub(crate) fn agent_stopped(without: Option<Without>) -> Ending {
 }
 
 /// The whole container freezes past its deadline with queued writes, and thaws (E3b, E15).
-pub(crate) fn freeze_and_thaw(without: Option<Without>, gate: bool) -> (Ending, usize) {
-    let mut p = plan(3, without);
+pub(crate) fn freeze_and_thaw(cast: Cast, gate: bool) -> (Ending, usize) {
+    let mut p = plan(3, cast);
     p.gate = gate;
     let mut s = Stage::begun(p);
     s.put(0);
@@ -101,8 +101,8 @@ pub(crate) fn freeze_and_thaw(without: Option<Without>, gate: bool) -> (Ending, 
     (s.end(), late)
 }
 
-pub(crate) fn node_lost(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn node_lost(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     let (write, _) = s.put(0);
     s.down(0);
     if let Some(leader) = another_leads(&mut s, 0, 7_500) {
@@ -113,8 +113,8 @@ pub(crate) fn node_lost(without: Option<Without>) -> Ending {
 }
 
 /// Node lost, and a second later another: E had no time to shrink, so nobody may lead.
-pub(crate) fn two_nodes_lost_at_once(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn two_nodes_lost_at_once(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.down(0);
     s.down(1);
@@ -125,8 +125,8 @@ pub(crate) fn two_nodes_lost_at_once(without: Option<Without>) -> Ending {
 }
 
 /// One after the other, seconds apart: E has shrunk, the last one leads.
-pub(crate) fn two_nodes_lost_in_turn(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn two_nodes_lost_in_turn(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.down(1);
     s.until("E has shrunk", 6_000, |w| w.seats() == [2]);
@@ -135,8 +135,8 @@ pub(crate) fn two_nodes_lost_in_turn(without: Option<Without>) -> Ending {
     s.end()
 }
 
-pub(crate) fn isolated_primary(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn isolated_primary(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
     s.until("the old one has stopped", 4_800, |w| !w.leads(0));
@@ -144,8 +144,8 @@ pub(crate) fn isolated_primary(without: Option<Without>) -> Ending {
     s.end()
 }
 
-pub(crate) fn store_down(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn store_down(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.fault(Fault::StoreDown { read_only: false, lasts: FOR_EVER });
     for _ in 0..30 {
         s.pass(2_000);
@@ -155,8 +155,8 @@ pub(crate) fn store_down(without: Option<Without>) -> Ending {
     s.end()
 }
 
-pub(crate) fn store_down_and_primary_dead(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn store_down_and_primary_dead(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.fault(Fault::StoreDown { read_only: false, lasts: FOR_EVER });
     s.pass(2_000);
@@ -170,8 +170,8 @@ pub(crate) fn store_down_and_primary_dead(without: Option<Without>) -> Ending {
 }
 
 /// The record is deleted under a primary with authority: it writes it again.
-pub(crate) fn record_deleted(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn record_deleted(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.fault(Fault::DeleteRecord);
     s.until("the record is there again", 35_000, |w| w.epoch() > 1);
     let well = s.writes(0);
@@ -180,8 +180,8 @@ pub(crate) fn record_deleted(without: Option<Without>) -> Ending {
 }
 
 /// The primary sees the store but no replica: E shrinks to nobody, and it goes on.
-pub(crate) fn no_replica(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn no_replica(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.down(1);
     s.down(2);
     s.until("E is empty", 10_000, |w| w.seats().is_empty());
@@ -191,8 +191,8 @@ pub(crate) fn no_replica(without: Option<Without>) -> Ending {
 }
 
 /// `strict` never shrinks below k: writes stop.
-pub(crate) fn no_replica_strict(without: Option<Without>) -> Ending {
-    let mut p = plan(3, without);
+pub(crate) fn no_replica_strict(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
     p.durability = Durability::Strict { copies: 1 };
     let mut s = Stage::begun(p);
     s.down(1);
@@ -206,8 +206,8 @@ pub(crate) fn no_replica_strict(without: Option<Without>) -> Ending {
 }
 
 /// A→B works, B→A does not; the same with C and the store.
-pub(crate) fn one_way(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn one_way(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     for other in [1, 2] {
         s.cut(Plane::Peer, other, 0);
     }
@@ -217,8 +217,8 @@ pub(crate) fn one_way(without: Option<Without>) -> Ending {
 }
 
 /// B alone is cut off and comes back: nobody is disturbed.
-pub(crate) fn replica_isolated(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn replica_isolated(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.fault(Fault::Cut { paths: isolation(3, 1), lasts: 20_000_000_000 });
     for _ in 0..30 {
         s.pass(1_000);
@@ -229,8 +229,8 @@ pub(crate) fn replica_isolated(without: Option<Without>) -> Ending {
     s.end()
 }
 
-pub(crate) fn two_members(without: Option<Without>) -> Ending {
-    let mut s = begun(2, without);
+pub(crate) fn two_members(cast: Cast) -> Ending {
+    let mut s = begun(2, cast);
     let (write, _) = s.put(0);
     s.down(0);
     s.until("B leads alone", 8_000, |w| w.leads(1));
@@ -240,8 +240,8 @@ pub(crate) fn two_members(without: Option<Without>) -> Ending {
 }
 
 /// Two members, no store: B's crash is bridged by its quick return.
-pub(crate) fn two_members_without_store(without: Option<Without>) -> Ending {
-    let mut s = begun(2, without);
+pub(crate) fn two_members_without_store(cast: Cast) -> Ending {
+    let mut s = begun(2, cast);
     s.no_store(0);
     s.no_store(1);
     s.pass(3_000);
@@ -255,8 +255,8 @@ pub(crate) fn two_members_without_store(without: Option<Without>) -> Ending {
 }
 
 /// The only other replica is in a full sync when the primary dies: it never leads.
-pub(crate) fn replica_in_full_sync(without: Option<Without>) -> Ending {
-    let mut p = plan(2, without);
+pub(crate) fn replica_in_full_sync(cast: Cast) -> Ending {
+    let mut p = plan(2, cast);
     p.tuning.transfer = (3_000_000_000, 0);
     p.tuning.flush_first = true;
     let mut s = Stage::begun(p);
@@ -274,8 +274,8 @@ pub(crate) fn replica_in_full_sync(without: Option<Without>) -> Ending {
 }
 
 /// SIGTERM on the primary: it hands over first.
-pub(crate) fn sigterm(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn sigterm(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.ask(0, Wish::Stop { within: Span::from_millis(30_000) });
     another_leads(&mut s, 0, 1_000);
@@ -283,8 +283,8 @@ pub(crate) fn sigterm(without: Option<Without>) -> Ending {
     s.end()
 }
 
-pub(crate) fn handover(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn handover(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     let (write, _) = s.put(0);
     let to = Some(s.world.name(2));
     s.ask(0, Wish::Handover { to, dry_run: false });
@@ -296,8 +296,8 @@ pub(crate) fn handover(without: Option<Without>) -> Ending {
 }
 
 /// A full disk on the primary: a roomier member takes over, the data stay.
-pub(crate) fn no_room(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn no_room(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.fault(Fault::LoseRoom { member: 0, lasts: FOR_EVER });
     s.pass(10_000);
@@ -307,8 +307,8 @@ pub(crate) fn no_room(without: Option<Without>) -> Ending {
 }
 
 /// Everything stops without a goodbye and comes back in reverse order, the fullest last.
-pub(crate) fn all_stop(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn all_stop(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.down(2);
     s.pass(1_000);
     let (write, copies) = s.put(0);
@@ -329,8 +329,8 @@ pub(crate) fn all_stop(without: Option<Without>) -> Ending {
 }
 
 /// A wiped member never leads over one that has something.
-pub(crate) fn wiped_never_leads(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn wiped_never_leads(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     let (write, _) = s.put(0);
     s.fault(Fault::Wipe { member: 1, back: 100_000_000 });
     s.down(0);
@@ -345,8 +345,8 @@ pub(crate) fn wiped_never_leads(without: Option<Without>) -> Ending {
 }
 
 /// The route follows the primary.
-pub(crate) fn routed(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn routed(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.until("routed to A", 2_000, |w| {
         w.route.as_ref().is_some_and(|r| w.index(&r.primary) == Some(0))
     });

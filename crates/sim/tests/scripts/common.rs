@@ -6,16 +6,33 @@ use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage};
 use sim::server::Persistence;
 
+/// One night on the stage: which luck, and what is taken out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cast {
+    /// The seed of the world.
+    pub(crate) seed: u64,
+    /// The cures that are missing.
+    pub(crate) without: Option<Without>,
+}
+
+impl Cast {
+    /// Everything in place.
+    pub(crate) fn whole(seed: u64) -> Self {
+        Self { seed, without: None }
+    }
+}
+
 /// A punctual world of `n` members, without one cure.
-pub(crate) fn plan(n: usize, without: Option<Without>) -> Plan {
+pub(crate) fn plan(n: usize, cast: Cast) -> Plan {
     let mut plan = Plan::calm(n);
-    plan.without = without;
+    plan.without = cast.without;
+    plan.seed = cast.seed;
     plan
 }
 
 /// Member 0 leads, the others follow.
-pub(crate) fn begun(n: usize, without: Option<Without>) -> Stage {
-    Stage::begun(plan(n, without))
+pub(crate) fn begun(n: usize, cast: Cast) -> Stage {
+    Stage::begun(plan(n, cast))
 }
 
 /// Both write, for a while: if two have authority, the checker sees it.
@@ -29,8 +46,8 @@ pub(crate) fn both_write(s: &mut Stage, a: usize, b: usize) {
 
 /// A world in which these members' engines lose everything since now by an unclean end, and all
 /// others nothing.
-pub(crate) fn forgetful(n: usize, who: &[usize], without: Option<Without>) -> Stage {
-    forgetful_in(plan(n, without), who)
+pub(crate) fn forgetful(n: usize, who: &[usize], cast: Cast) -> Stage {
+    forgetful_in(plan(n, cast), who)
 }
 
 /// The same, of this plan.
@@ -50,8 +67,8 @@ pub(crate) fn forgetful_in(mut p: Plan, who: &[usize]) -> Stage {
 }
 
 /// A group whose engines lose nothing by an unclean end.
-pub(crate) fn certain(n: usize, without: Option<Without>) -> Stage {
-    forgetful(n, &[], without)
+pub(crate) fn certain(n: usize, cast: Cast) -> Stage {
+    forgetful(n, &[], cast)
 }
 
 /// A waited write that only A and `b` hold: the others' engines are cut off.

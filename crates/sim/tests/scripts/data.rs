@@ -1,16 +1,16 @@
 //! Holes in the data promise (protocol-traces, section 2): each trace with its cure ends well.
 
-use brain::{EngineCommand, Wish, Without};
+use brain::{EngineCommand, Wish};
 use sim::faults::Fault;
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 
-use crate::common::{begun, certain, forgetful, waited_on};
+use crate::common::{Cast, begun, certain, forgetful, waited_on};
 
 /// D2: A cuts B off, B's engine comes back by itself and WAIT counts it, E shrinks, C leads
 /// without.
-pub(crate) fn d2(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn d2(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.part(Plane::Peer, 0, 1);
     s.until("E has shrunk to C", 9_000, |w| w.seats() == [2]);
@@ -30,8 +30,8 @@ fn waited_only_by(s: &mut Stage, b: usize) {
 }
 
 /// D3: w on A and B; B takes over with E′ = {C}; B dies; C lacks w and must not lead alone.
-pub(crate) fn d3(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn d3(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     waited_on(&mut s, 1);
     s.down(0);
     s.until("B leads", 10_000, |w| w.leads(1));
@@ -44,8 +44,8 @@ pub(crate) fn d3(without: Option<Without>) -> Ending {
 }
 
 /// D4 with two copies: C links to B first. Its seat's `from` stands in the way too.
-pub(crate) fn d4_two(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn d4_two(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     waited_on(&mut s, 1);
     s.down(0);
     s.until("B leads", 10_000, |w| w.leads(1));
@@ -60,8 +60,8 @@ pub(crate) fn d4_two(without: Option<Without>) -> Ending {
 }
 
 /// D5: w acked by B, whose engine restarts without its last second; B and C promise.
-pub(crate) fn d5(without: Option<Without>) -> Ending {
-    let mut s = forgetful(3, &[1], without);
+pub(crate) fn d5(cast: Cast) -> Ending {
+    let mut s = forgetful(3, &[1], cast);
     waited_on(&mut s, 1);
     s.part(Plane::Engine, 0, 1);
     s.kill_engine(1, 9);
@@ -73,8 +73,8 @@ pub(crate) fn d5(without: Option<Without>) -> Ending {
 }
 
 /// D6: A's engine dies, B is appointed for holding w, B restarts without w.
-pub(crate) fn d6(without: Option<Without>) -> Ending {
-    let mut s = forgetful(3, &[1], without);
+pub(crate) fn d6(cast: Cast) -> Ending {
+    let mut s = forgetful(3, &[1], cast);
     waited_on(&mut s, 1);
     // B hears of its appointment only after its restart.
     s.watch_lags(1, 3_000);
@@ -100,8 +100,8 @@ pub(crate) fn d6(without: Option<Without>) -> Ending {
 
 /// The engine dies right after a WAIT that C alone answered: C is appointed, though what B and C
 /// last looked like is the same.
-pub(crate) fn fresh_stamps(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn fresh_stamps(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     waited_on(&mut s, 2);
     s.kill_engine(0, 11);
     s.until("C is appointed", 1_000, |w| w.leads(2) || w.leads(1));
@@ -111,8 +111,8 @@ pub(crate) fn fresh_stamps(without: Option<Without>) -> Ending {
 }
 
 /// D9: E {C} → ∅ → {B}: B was away for long, is admitted again and leads alone at once.
-pub(crate) fn d9(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn d9(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     s.put(0);
     s.fault(Fault::StopMember { member: 1, within: 3_000_000_000, back: FOR_EVER });
     s.until("E is C", 9_000, |w| w.seats() == [2]);
@@ -129,8 +129,8 @@ pub(crate) fn d9(without: Option<Without>) -> Ending {
 }
 
 /// D12: w acked by B; E {B} → ∅; A crashes and comes back without w.
-pub(crate) fn d12(without: Option<Without>) -> Ending {
-    let mut s = forgetful(2, &[0], without);
+pub(crate) fn d12(cast: Cast) -> Ending {
+    let mut s = forgetful(2, &[0], cast);
     waited_on(&mut s, 1);
     s.down(1);
     s.until("E is empty", 9_000, |w| w.seats().is_empty());
@@ -141,8 +141,8 @@ pub(crate) fn d12(without: Option<Without>) -> Ending {
 }
 
 /// D13: w acked by B; A restarts without w, and must ask before it leads.
-pub(crate) fn d13(without: Option<Without>) -> Ending {
-    let mut s = forgetful(3, &[0], without);
+pub(crate) fn d13(cast: Cast) -> Ending {
+    let mut s = forgetful(3, &[0], cast);
     waited_on(&mut s, 1);
     for other in [1, 2] {
         s.part(Plane::Peer, 0, other);
@@ -155,8 +155,8 @@ pub(crate) fn d13(without: Option<Without>) -> Ending {
 }
 
 /// D15: A bumps its epoch and writes w; only C's engine has w, and only B's agent saw the bump.
-pub(crate) fn d15(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn d15(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     s.put(0);
     s.pass(1_500);
     s.watch_lags(2, FOR_EVER);
@@ -178,8 +178,8 @@ pub(crate) fn d15(without: Option<Without>) -> Ending {
 
 /// A shrink waits until the rest has the cut offset: else who remains may not stand, and who has
 /// everything has no seat.
-pub(crate) fn shrink_waits(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn shrink_waits(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     waited_on(&mut s, 1);
     s.part(Plane::Peer, 0, 1);
     s.pass(9_000);
@@ -190,8 +190,8 @@ pub(crate) fn shrink_waits(without: Option<Without>) -> Ending {
 }
 
 /// An old stamp of whole data is no witness: B's file has w, B's memory does not, C has neither.
-pub(crate) fn old_stamp(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn old_stamp(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     waited_on(&mut s, 1);
     s.down(1);
     s.down(0);
@@ -203,8 +203,8 @@ pub(crate) fn old_stamp(without: Option<Without>) -> Ending {
 }
 
 /// The same after a clean stop: the last look must be younger than the last write.
-pub(crate) fn clean_stop(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn clean_stop(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     waited_on(&mut s, 1);
     s.part(Plane::Peer, 0, 1);
     s.fault(Fault::StopMember { member: 1, within: 3_000_000_000, back: 1_000_000 });
@@ -218,8 +218,8 @@ pub(crate) fn clean_stop(without: Option<Without>) -> Ending {
 }
 
 /// L10: every copy stopped uncleanly: the recovery election leads out of it.
-pub(crate) fn l10(without: Option<Without>) -> Ending {
-    let mut s = forgetful(3, &[0, 1, 2], without);
+pub(crate) fn l10(cast: Cast) -> Ending {
+    let mut s = forgetful(3, &[0, 1, 2], cast);
     s.put(0);
     for m in 0..3 {
         s.down(m);
@@ -232,8 +232,8 @@ pub(crate) fn l10(without: Option<Without>) -> Ending {
 }
 
 /// What a script may ask of a member's engine is what an agent may: nothing here is a back door.
-pub(crate) fn person(without: Option<Without>) -> Ending {
-    let mut s = begun(2, without);
+pub(crate) fn person(cast: Cast) -> Ending {
+    let mut s = begun(2, cast);
     s.put(0);
     s.down(0);
     s.fault(Fault::DeleteRecord);

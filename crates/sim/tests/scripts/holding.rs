@@ -5,13 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use brain::message::{Ack, Heartbeat};
-use brain::{Durability, Message, Span, Timing, Without};
+use brain::{Durability, Message, Span, Timing};
 use sim::faults::{Fault, isolation};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 use sim::{MS, Plan, SECOND};
 
-use crate::common::{begun, both_write, plan};
+use crate::common::{Cast, begun, both_write, plan};
 
 /// One of those who may succeed leads; which.
 fn new_leader(s: &mut Stage, within_ms: u64) -> usize {
@@ -20,8 +20,8 @@ fn new_leader(s: &mut Stage, within_ms: u64) -> usize {
 }
 
 /// No copies are promised and no recovery decides: authority alone is played for.
-fn authority_only(n: usize, without: Option<Without>) -> Plan {
-    let mut p = plan(n, without);
+fn authority_only(n: usize, cast: Cast) -> Plan {
+    let mut p = plan(n, cast);
     p.durability = Durability::Cache;
     p.recovery_timeout = Span::from_millis(3_600_000);
     p
@@ -70,8 +70,8 @@ impl Twin {
 }
 
 /// H7: C's pod is deleted by force and lives on beside A; a new C has its volume and promises to B.
-pub(crate) fn h7(without: Option<Without>) -> Ending {
-    let mut s = Stage::begun(authority_only(3, without));
+pub(crate) fn h7(cast: Cast) -> Ending {
+    let mut s = Stage::begun(authority_only(3, cast));
     s.put(0);
     let twin = Twin::of(&mut s, 2);
     s.pass(2_000);
@@ -99,8 +99,8 @@ pub(crate) fn h7(without: Option<Without>) -> Ending {
 /// H8: the profile is lowered by a rollout; a restarted member must wait for the longest T_p that it
 /// ever acknowledged, for A still counts on that. (A specification with T_p above W is refused: with
 /// one that is not, a voter's own wait for the record to be still would be as long.)
-pub(crate) fn h8(without: Option<Without>) -> Ending {
-    let mut p = authority_only(3, without);
+pub(crate) fn h8(cast: Cast) -> Ending {
+    let mut p = authority_only(3, cast);
     p.timing = Timing::of(3_000, 10_000, 500, 500, 500);
     p.tuning.load = (MS, 0);
     let mut s = Stage::begun(p);
@@ -124,8 +124,8 @@ pub(crate) fn h8(without: Option<Without>) -> Ending {
 }
 
 /// Promises first, then the lease: B finds the record still for W, while A holds by C's acks.
-pub(crate) fn order(without: Option<Without>) -> Ending {
-    let mut s = Stage::begun(authority_only(3, without));
+pub(crate) fn order(cast: Cast) -> Ending {
+    let mut s = Stage::begun(authority_only(3, cast));
     s.put(0);
     s.no_store(0);
     s.part(Plane::Peer, 0, 1);
@@ -138,8 +138,8 @@ pub(crate) fn order(without: Option<Without>) -> Ending {
 }
 
 /// Acks that come late extend A's time from the heartbeat's sending, not from their coming.
-pub(crate) fn late_acks(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn late_acks(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.no_store(0);
     s.pass(35_000);
@@ -160,8 +160,8 @@ pub(crate) fn late_acks(without: Option<Without>) -> Ending {
 }
 
 /// A promise that was not on disk is forgotten: C acks A again, while B leads by C's promise.
-pub(crate) fn promise_on_disk(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn promise_on_disk(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.world.members[2].ways.fsync = Some(60 * SECOND);
     for other in [1, 2] {
@@ -183,12 +183,13 @@ pub(crate) fn promise_on_disk(without: Option<Without>) -> Ending {
     s.reaches(6_000, |w| w.leads(0));
     both_write(&mut s, 0, 1);
     s.world.members[2].ways.fsync = None;
+    s.down(2);
     s.end()
 }
 
 /// Clocks as far apart as is allowed, and an engine that lets its agent wait: the fence needs time.
-pub(crate) fn margin(without: Option<Without>) -> Ending {
-    let mut p = plan(3, without);
+pub(crate) fn margin(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
     p.gate = false;
     let mut s = Stage::new(p);
     s.world.members[0].clock.rate_ppb = -1_000_000;
@@ -212,8 +213,8 @@ pub(crate) fn margin(without: Option<Without>) -> Ending {
 }
 
 /// An engine that starts is nobody's primary: clients of the old one come back at once.
-pub(crate) fn dead_end(without: Option<Without>) -> Ending {
-    let mut s = begun(3, without);
+pub(crate) fn dead_end(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
     s.put(0);
     s.world.members[0].ways.slow_orders = 20 * MS;
     s.kill_engine(0, 9);

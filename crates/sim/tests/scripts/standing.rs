@@ -4,14 +4,14 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use brain::{Durability, Message, Wish, Without};
+use brain::{Durability, Message, Wish};
 use engine::Offset;
 use sim::faults::{Fault, Frozen};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 use sim::{MS, SECOND};
 
-use crate::common::{certain, forgetful, forgetful_in, plan, waited_on};
+use crate::common::{Cast, certain, forgetful, forgetful_in, plan, waited_on};
 
 /// One of these leads in the end; it acknowledges something, so that what it holds is looked at.
 fn one_leads(s: &mut Stage, of: [usize; 2], within_ms: u64) -> usize {
@@ -23,8 +23,8 @@ fn one_leads(s: &mut Stage, of: [usize; 2], within_ms: u64) -> usize {
 
 /// D1: who promises lets go of the old primary first: what is stamped grows no more, and no WAIT
 /// counts it. A's agent is frozen and its engine has no gate: only the data's rule is left.
-pub(crate) fn d1(without: Option<Without>) -> Ending {
-    let mut p = plan(3, without);
+pub(crate) fn d1(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
     p.gate = false;
     // Both hold the same to the byte, so that the two do not duel.
     (p.tuning.ping, p.tuning.repl_timeout) = (9 * SECOND, 60 * SECOND);
@@ -56,8 +56,8 @@ pub(crate) fn d1(without: Option<Without>) -> Ending {
 
 /// D4: w is on B and D; B leads, C is linked to it and has nothing of what it missed; B dies. With
 /// B's epoch earned by the link alone C would outrank D, which has w and stands.
-pub(crate) fn d4(without: Option<Without>) -> Ending {
-    let mut s = certain(4, without);
+pub(crate) fn d4(cast: Cast) -> Ending {
+    let mut s = certain(4, cast);
     s.part(Plane::Engine, 0, 2);
     let (write, copies) = s.put(0);
     s.must("the write has its copy", copies.is_some_and(|c| c >= 1) && !s.world.holds(2, write));
@@ -76,8 +76,8 @@ pub(crate) fn d4(without: Option<Without>) -> Ending {
 }
 
 /// D7: w is acked by A alone under k = 1; B, which leads, raises k to 2; C and D take over.
-pub(crate) fn d7(without: Option<Without>) -> Ending {
-    let mut p = plan(4, without);
+pub(crate) fn d7(cast: Cast) -> Ending {
+    let mut p = plan(4, cast);
     p.durability = Durability::Strict { copies: 1 };
     let mut s = forgetful_in(p, &[]);
     s.world.members[1].ways.durability = Some(Durability::Strict { copies: 2 });
@@ -106,8 +106,8 @@ pub(crate) fn d7(without: Option<Without>) -> Ending {
 
 /// D8: B attaches to a new primary and acks w; its agent dies before its disk knows of that, and its
 /// engine comes back without w: B must not count as one that was never attached.
-pub(crate) fn d8(without: Option<Without>) -> Ending {
-    let mut s = forgetful(3, &[1], without);
+pub(crate) fn d8(cast: Cast) -> Ending {
+    let mut s = forgetful(3, &[1], cast);
     let to = Some(s.world.name(2));
     s.ask(0, Wish::Handover { to, dry_run: false });
     s.until("C leads", 3_000, |w| w.leads(2));
@@ -125,8 +125,8 @@ pub(crate) fn d8(without: Option<Without>) -> Ending {
 
 /// D11: w is acked by B and C (k = 2); B's disk is replaced, so E shrinks to C alone and asks for no
 /// witness any more; C comes back without w. Its seat was lifted above that.
-pub(crate) fn d11(without: Option<Without>) -> Ending {
-    let mut p = plan(3, without);
+pub(crate) fn d11(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
     p.durability = Durability::Strict { copies: 2 };
     let mut s = forgetful_in(p, &[2]);
     let (write, copies) = s.put(0);
@@ -145,8 +145,8 @@ pub(crate) fn d11(without: Option<Without>) -> Ending {
 
 /// D14: C has w and a seat that it has not reached, B has a seat that it reaches, and less: the
 /// fuller of the two leads. (The record is written by hand.)
-pub(crate) fn d14(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn d14(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     waited_on(&mut s, 2);
     if let Some((_, mut record)) = s.world.store.record.clone() {
         record.electorate.version += 1;
@@ -164,8 +164,8 @@ pub(crate) fn d14(without: Option<Without>) -> Ending {
 }
 
 /// A voter with more than the candidate refuses: C has w, and B, which lacks it, does not know so.
-pub(crate) fn voters(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn voters(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     s.on_peer(|from, to, message| {
         let answers = matches!(message, Message::PreVote { .. } | Message::Promise(_));
         if (from, to) == (2, 1) && !answers { Verdict::Drop } else { Verdict::Pass }
@@ -178,8 +178,8 @@ pub(crate) fn voters(without: Option<Without>) -> Ending {
 
 /// L9: B took over with E = {C}, which is behind; B restarts, loses nothing but cannot know: it must
 /// lead again. (Without the recovery election, which would help here too.)
-pub(crate) fn l9(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn l9(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     waited_on(&mut s, 1);
     s.down(0);
     s.until("B leads", 10_000, |w| w.leads(1));
@@ -194,8 +194,8 @@ pub(crate) fn l9(without: Option<Without>) -> Ending {
 
 /// A newcomer is in the record before it is admitted: B comes back, its seat is never written, and
 /// w is acked; C, which is all of E, must have it.
-pub(crate) fn grow(without: Option<Without>) -> Ending {
-    let mut s = certain(3, without);
+pub(crate) fn grow(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
     s.fault(Fault::StopMember { member: 1, within: 3 * SECOND, back: FOR_EVER });
     s.until("E is C", 9_000, |w| w.seats() == [2] && w.members[1].agent.is_none());
     s.store_timeout(60_000);
@@ -214,8 +214,8 @@ pub(crate) fn grow(without: Option<Without>) -> Ending {
 /// D10: B has D's promise and waits for C's; A renews meanwhile, bumps above what D promised, and D
 /// acks w for it; then C's promise comes. What was promised was for the record that stood then.
 /// (With `strict` the last seat is kept, and D's silence keeps all: E is the same throughout.)
-pub(crate) fn d10(without: Option<Without>) -> Ending {
-    let mut p = plan(4, without);
+pub(crate) fn d10(cast: Cast) -> Ending {
+    let mut p = plan(4, cast);
     p.durability = Durability::Strict { copies: 1 };
     (p.tuning.ping, p.tuning.repl_timeout) = (9 * SECOND, 60 * SECOND);
     let mut s = forgetful_in(p, &[]);
