@@ -27,7 +27,8 @@ pub struct Stamp {
     /// replicates from may not count its writes at all, so of two equal offsets this is the fuller.
     #[serde(default)]
     pub origin: bool,
-    /// Whether there are any keys: of copies that nothing else tells apart, an empty one comes last.
+    /// Whether there are any keys: of copies that nothing else tells apart, an empty one comes
+    /// last.
     #[serde(default)]
     pub filled: bool,
 }

@@ -263,8 +263,8 @@ impl Election {
         })
     }
 
-    /// Before an empty copy leads, members that are still loading, or hold something, are waited for:
-    /// a while, since nothing says that they ever will.
+    /// Before an empty copy leads, members that are still loading, or hold something, are waited
+    /// for: a while, since nothing says that they ever will.
     fn somebody_may_hold_more(&self, best: &Standing, now: Tick) -> bool {
         let (lease, beat) = (self.settings.timing.lease, self.settings.timing.heartbeat);
         let began = self.succession.as_ref().map_or(now, |s| s.began);

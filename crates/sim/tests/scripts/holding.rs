@@ -96,9 +96,9 @@ pub(crate) fn h7(cast: Cast) -> Ending {
     s.end()
 }
 
-/// H8: the profile is lowered by a rollout; a restarted member must wait for the longest T_p that it
-/// ever acknowledged, for A still counts on that. (A specification with T_p above W is refused: with
-/// one that is not, a voter's own wait for the record to be still would be as long.)
+/// H8: the profile is lowered by a rollout; a restarted member must wait for the longest T_p that
+/// it ever acknowledged, for A still counts on that. (A specification with T_p above W is refused:
+/// with one that is not, a voter's own wait for the record to be still would be as long.)
 pub(crate) fn h8(cast: Cast) -> Ending {
     let mut p = authority_only(3, cast);
     p.timing = Timing::of(3_000, 10_000, 500, 500, 500);

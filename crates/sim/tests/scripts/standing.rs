@@ -1,5 +1,5 @@
-//! Who holds what, and who may lead by it (protocol-traces, section 2): each script builds the state
-//! in which one rule alone stands between a waited write and its loss.
+//! Who holds what, and who may lead by it (protocol-traces, section 2): each script builds the
+//! state in which one rule alone stands between a waited write and its loss.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -104,8 +104,8 @@ pub(crate) fn d7(cast: Cast) -> Ending {
     s.end()
 }
 
-/// D8: B attaches to a new primary and acks w; its agent dies before its disk knows of that, and its
-/// engine comes back without w: B must not count as one that was never attached.
+/// D8: B attaches to a new primary and acks w; its agent dies before its disk knows of that, and
+/// its engine comes back without w: B must not count as one that was never attached.
 pub(crate) fn d8(cast: Cast) -> Ending {
     let mut s = forgetful(3, &[1], cast);
     let to = Some(s.world.name(2));
@@ -123,8 +123,8 @@ pub(crate) fn d8(cast: Cast) -> Ending {
     s.end()
 }
 
-/// D11: w is acked by B and C (k = 2); B's disk is replaced, so E shrinks to C alone and asks for no
-/// witness any more; C comes back without w. Its seat was lifted above that.
+/// D11: w is acked by B and C (k = 2); B's disk is replaced, so E shrinks to C alone and asks for
+/// no witness any more; C comes back without w. Its seat was lifted above that.
 pub(crate) fn d11(cast: Cast) -> Ending {
     let mut p = plan(3, cast);
     p.durability = Durability::Strict { copies: 2 };
@@ -176,8 +176,8 @@ pub(crate) fn voters(cast: Cast) -> Ending {
     s.end()
 }
 
-/// L9: B took over with E = {C}, which is behind; B restarts, loses nothing but cannot know: it must
-/// lead again. (Without the recovery election, which would help here too.)
+/// L9: B took over with E = {C}, which is behind; B restarts, loses nothing but cannot know: it
+/// must lead again. (Without the recovery election, which would help here too.)
 pub(crate) fn l9(cast: Cast) -> Ending {
     let mut s = certain(3, cast);
     waited_on(&mut s, 1);
