@@ -181,12 +181,6 @@ impl Authority {
         self.until().left(now) > self.timing.margin
     }
 
-    /// Whether a members have acknowledged this epoch at all, or none are needed (2.10, the
-    /// appointed).
-    pub(crate) fn has_peers(&self, now: Tick) -> bool {
-        self.peers().left(now) > self.timing.margin
-    }
-
     /// What was acknowledged so far holds nothing any more: the members were told so.
     pub(crate) fn forget_acks(&mut self) {
         self.acked.clear();

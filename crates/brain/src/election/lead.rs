@@ -537,7 +537,9 @@ impl Election {
             Durability::Cache => 0,
             Durability::Strict { copies } => copies.min(self.settings.members.len() as u32 - 1),
             Durability::Balanced => {
-                let by_peers = leading.authority.has_peers(now);
+                // By the lease alone writes go on: silent replicas must not make the engine refuse.
+                let by_lease = leading.authority.lease().left(now) > self.settings.timing.margin;
+                let by_peers = leading.authority.peers_are_fresh(now) || !by_lease;
                 u32::from(leading.electorate.len() >= 2 && online >= 1 && by_peers)
             }
         };
