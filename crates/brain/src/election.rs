@@ -281,7 +281,7 @@ impl Election {
             Message::PreVote { epoch, denied } => self.on_prevote(from, epoch, denied, now),
             Message::PromiseAsk(candidacy) => self.on_promise_ask(from, candidacy, now),
             Message::Promise(promise) => self.on_promise(from, *promise, now),
-            Message::Written { version, record } => self.on_written(from, version, *record, now),
+            Message::Written { version, record } => self.on_written(version, *record, now),
             Message::Goodbye => self.on_goodbye(from, now),
         }
     }

@@ -519,7 +519,7 @@ impl Election {
         }
     }
 
-    pub(super) fn drop_candidacy(&mut self, _now: Tick) {
+    pub(super) fn drop_candidacy(&mut self) {
         self.candidate = None;
     }
 

@@ -92,7 +92,7 @@ impl Election {
         }
         self.end_succession();
         self.drop_unsent_creation();
-        self.drop_candidacy(now);
+        self.drop_candidacy();
         self.vote = None;
     }
 

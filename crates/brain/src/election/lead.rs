@@ -492,7 +492,6 @@ impl Election {
         leading.promoted_at = Some(now);
         leading.next_beat = now;
         let text = format!("{} promoted, epoch {}", self.id.name, leading.epoch);
-        let _ = self.engine.observe_at;
         self.out.note(Reason::story("promoted", text));
         self.observe_soon(now);
         self.publish_route();

@@ -114,7 +114,7 @@ impl Election {
         } else if view.is_primary {
             self.stamp_as_primary(&view);
         } else if view.upstream.is_some() {
-            self.stamp_as_replica(&view, now);
+            self.stamp_as_replica(&view);
         } else if view.replid.is_known()
             && self.continues_stamp(&view)
             && let Some(offset) = view.offset
@@ -156,7 +156,7 @@ impl Election {
         view.replid == self.memory.stamp.replid || view.replid2 == self.memory.stamp.replid
     }
 
-    fn stamp_as_replica(&mut self, view: &crate::input::EngineView, _now: Tick) {
+    fn stamp_as_replica(&mut self, view: &crate::input::EngineView) {
         let Some(offset) = view.offset else {
             // After an aborted full sync the engine shows old numbers over no data (engine.md 1.4).
             // Only a sync that really began can have emptied it.

@@ -147,13 +147,7 @@ impl Election {
     }
 
     /// A peer says what it has just written: as good as a watch.
-    pub(super) fn on_written(
-        &mut self,
-        _from: &MemberName,
-        version: Version,
-        record: Record,
-        now: Tick,
-    ) {
+    pub(super) fn on_written(&mut self, version: Version, record: Record, now: Tick) {
         if !self.store.is_stale(&record) {
             self.on_found(Some((version, record)), false, now);
         }
@@ -173,7 +167,7 @@ impl Election {
             self.store.lacking = older;
         }
         if self.store.learn(version, record, now) {
-            self.on_record(read, now);
+            self.on_record(now);
         } else if read {
             self.lead_with_record(now);
         }
@@ -183,7 +177,7 @@ impl Election {
     }
 
     /// The record has another version than before: it may name a new holder.
-    fn on_record(&mut self, _read: bool, now: Tick) {
+    fn on_record(&mut self, now: Tick) {
         let Some(record) = self.store.record().cloned() else { return };
         self.candidate_sees_change(now);
         if self.leading.as_ref().is_some_and(|l| l.is_own(&record.renewal)) {

@@ -70,7 +70,7 @@ impl Election {
     /// Why this member would not promise, if so. The same for the pre-vote and the promise; the
     /// promise looks once more after the engine has let go.
     fn objection(&self, asked: &Candidacy, now: Tick) -> Option<Denial> {
-        let seated = self.may_vote_for(asked);
+        let seated = self.may_vote();
         if !seated {
             return Some(Denial::NoSeat);
         }
@@ -111,7 +111,7 @@ impl Election {
     }
 
     /// In E of the record, or its last holder: the latter counts only in a recovery election.
-    fn may_vote_for(&self, _asked: &Candidacy) -> bool {
+    fn may_vote(&self) -> bool {
         if self.leading.is_some() && !self.is_deposed_or_fenced() {
             return true;
         }
