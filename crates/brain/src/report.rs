@@ -11,6 +11,8 @@ pub struct MemberReport {
     pub group: String,
     /// The member.
     pub name: String,
+    /// The id of this run's place: the pod's UID, or the id kept in the member's directory.
+    pub pod: String,
     /// `primary`, `replica`, `syncing`, `dead-end`, `candidate`, `promoting`, `fenced`, `down`,
     /// `stopping`.
     pub role: String,

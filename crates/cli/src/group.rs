@@ -156,7 +156,9 @@ impl Group {
 
     /// A port that another group took meanwhile does not speak for this one.
     fn own(&self, member: &str, report: MemberReport) -> Result<MemberReport, String> {
-        let is_own = report.name == member && report.group == self.tag();
+        let is_named = report.name == member && report.group == self.tag();
+        // Another home may have a group of the same tag.
+        let is_own = is_named && self.home.member_id(member).is_ok_and(|id| id == report.pod);
         is_own.then_some(report).ok_or_else(|| "another group's agent answers there".to_owned())
     }
 

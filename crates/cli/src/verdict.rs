@@ -175,7 +175,7 @@ impl<'a> Group<'a> {
             return Some(format!("the engine of {name} does not run"));
         }
         match replica.role.as_str() {
-            "syncing" => return Some(format!("{name} is loading the dataset from its primary")),
+            "syncing" => return Some(format!("{name} is loading the dataset")),
             "replica" => {}
             "primary" => return None,
             role => return Some(format!("{name} does not follow yet (it is {role})")),

@@ -33,6 +33,7 @@ impl Election {
             .filter(|_| self.leading.as_ref().is_none_or(|l| l.state != State::Writable));
         MemberReport {
             name: self.id.name.to_string(),
+            pod: self.id.pod.clone(),
             role: self.role_word().to_owned(),
             epoch: self
                 .leading
@@ -90,6 +91,12 @@ impl Election {
         let view = self.engine.view.as_ref();
         match self.engine.posture() {
             Some(Posture::Follow(_)) if view.is_some_and(|v| v.sync_in_progress || v.loading) => {
+                "syncing"
+            }
+            // Fed by another replica first: its link changes once more.
+            Some(Posture::Follow(upstream))
+                if self.primary_known().is_some_and(|holder| holder.id.name != upstream) =>
+            {
                 "syncing"
             }
             Some(Posture::Follow(_)) => "replica",

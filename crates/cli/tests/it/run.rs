@@ -167,11 +167,25 @@ impl Place {
     }
 }
 
+impl Place {
+    /// What the groups of a failing test say, for whoever reads its output.
+    fn tell(&self) {
+        for tag in self.groups() {
+            let status = self.run(&["status", &tag, "-o", "json"]).out;
+            let logs = self.run(&["logs", &tag, "--lines", "200", "--plain"]).out;
+            eprintln!("--- {tag}, status:\n{status}\n--- {tag}, logs:\n{logs}");
+        }
+    }
+}
+
 impl Drop for Place {
     /// Whatever a test did: nothing of it runs on.
     fn drop(&mut self) {
         if !self.groups().is_empty() {
             self.path = None;
+            if thread::panicking() {
+                self.tell();
+            }
             let said = self.run(&["down", "--all", "--wipe"]);
             assert!(said.code == Some(0) || thread::panicking(), "a group is left: {said:#?}");
         }
