@@ -2,7 +2,9 @@
 //!
 //! Both follow the route in the store (failover.md 2.13) and keep the last one while the store is
 //! away. When the route moves, connections to the old member are closed at once: their clients
-//! reconnect and meet the new one.
+//! reconnect and meet the new one. Between the record's change and the route's, new connections to
+//! the write address wait: the old member could only refuse them, and clients that are refused come
+//! again and again, on the very processors that the promotion needs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,8 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use brain::{MemberName, Route};
+use brain::{Epoch, MemberName, Record, Route};
 use hyper::{Method, StatusCode};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -90,47 +93,85 @@ pub async fn run(front: Front) -> Result<(), FrontError> {
     };
     let write = bind(write_port, Address::Write).await?;
     let read = bind(read_port, Address::Read).await?;
-    let (sender, route) = watch::channel(None);
-    let door = Arc::new(Door { engines, board, route, turn: AtomicUsize::new(0) });
+    let (sender, signs) = watch::channel(Signs::default());
+    let door = Arc::new(Door { engines, board, signs, turn: AtomicUsize::new(0) });
     let serve = |address| {
         let door = Arc::clone(&door);
         move |client| Arc::clone(&door).serve(client, address)
     };
+    let beside = store.apart();
     tokio::join!(
-        follow(store, sender),
+        follow(&store, Object::Route, |document| take_route(document, &sender)),
+        follow(&beside, Object::Record, |document| take_record(document, &sender)),
         relay::accept_all(write, serve(Address::Write)),
         relay::accept_all(read, serve(Address::Read)),
     );
     Ok(())
 }
 
-/// Keeps the newest route that the store gave; never takes one away.
-async fn follow(store: Caller, sender: watch::Sender<Option<Route>>) {
+/// What the store says of where clients belong.
+#[derive(Clone, Debug, Default)]
+struct Signs {
+    /// The newest route; never taken away.
+    route: Option<Route>,
+    /// Who holds the record, and since which epoch.
+    holder: Option<(Epoch, MemberName)>,
+}
+
+impl Signs {
+    /// Whether the record has gone on to a member whose route is still to come.
+    fn is_changing(&self) -> bool {
+        match (&self.route, &self.holder) {
+            (Some(route), Some((epoch, holder))) => {
+                *epoch > route.epoch && *holder != route.primary
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Gives every newer document of an object that the store has.
+async fn follow(store: &Caller, object: Object, mut take: impl FnMut(Value)) {
     let mut after = Version(0);
     loop {
-        match poll(&store, after).await {
+        match poll(store, object, after).await {
             Ok(Some(stored)) => {
                 after = stored.version;
                 if let Some(document) = stored.document {
-                    take(document, &sender);
+                    take(document);
                 }
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::debug!(%error, "the store gives no route");
+                tracing::debug!(%object, %error, "the store does not answer");
                 tokio::time::sleep(POLL_AGAIN).await;
             }
         }
     }
 }
 
-fn take(document: serde_json::Value, sender: &watch::Sender<Option<Route>>) {
+fn take_route(document: Value, sender: &watch::Sender<Signs>) {
     match serde_json::from_value::<Route>(document) {
         Ok(route) => {
             tracing::info!(epoch = %route.epoch, primary = %route.primary, "route");
-            sender.send_replace(Some(route));
+            sender.send_modify(|signs| signs.route = Some(route));
         }
         Err(error) => tracing::error!(%error, "the store holds a route that cannot be read"),
+    }
+}
+
+fn take_record(document: Value, sender: &watch::Sender<Signs>) {
+    match serde_json::from_value::<Record>(document) {
+        Ok(record) => {
+            let holder = record.holder.map(|holder| (record.epoch, holder.id.name));
+            // Renewals change nothing here, and nobody is to wake for them.
+            sender.send_if_modified(|signs| {
+                let is_new = signs.holder != holder;
+                signs.holder = holder;
+                is_new
+            });
+        }
+        Err(error) => tracing::error!(%error, "the store holds a record that cannot be read"),
     }
 }
 
@@ -144,9 +185,8 @@ enum PollError {
     Body(#[from] serde_json::Error),
 }
 
-async fn poll(store: &Caller, after: Version) -> Result<Option<Stored>, PollError> {
-    let path =
-        format!("/v1/objects/{}?after={after}&timeout_ms={}", Object::Route, POLL.as_millis());
+async fn poll(store: &Caller, object: Object, after: Version) -> Result<Option<Stored>, PollError> {
+    let path = format!("/v1/objects/{object}?after={after}&timeout_ms={}", POLL.as_millis());
     let answer = store.call(Method::GET, &path, None, POLL + POLL_GRACE).await?;
     match answer.status {
         StatusCode::OK => Ok(Some(serde_json::from_slice(&answer.body)?)),
@@ -166,14 +206,14 @@ async fn poll(store: &Caller, after: Version) -> Result<Option<Stored>, PollErro
 struct Door {
     engines: BTreeMap<MemberName, u16>,
     board: Board,
-    route: watch::Receiver<Option<Route>>,
+    signs: watch::Receiver<Signs>,
     turn: AtomicUsize,
 }
 
 impl Door {
     async fn serve(self: Arc<Self>, mut client: TcpStream, address: Address) {
-        let mut route = self.route.clone();
-        let reach = self.reach(&mut route, address);
+        let mut signs = self.signs.clone();
+        let reach = self.reach(&mut signs, address);
         let Ok((member, mut engine)) = tokio::time::timeout(PATIENCE, reach).await else {
             tracing::debug!(?address, "no member took a connection in time");
             return;
@@ -182,7 +222,7 @@ impl Door {
         tokio::select! {
             biased;
             // Dropping both connections closes both sides at once.
-            _ = route.wait_for(|route| !self.leads_to(route.as_ref(), address, &member)) => {}
+            _ = signs.wait_for(|now| !self.leads_to(now.route.as_ref(), address, &member)) => {}
             () = relay::exchange(&mut client, &mut engine, &[], &mut way) => {}
         }
     }
@@ -190,19 +230,21 @@ impl Door {
     /// A connection to a member that the route names, however often it must be tried.
     async fn reach(
         &self,
-        route: &mut watch::Receiver<Option<Route>>,
+        signs: &mut watch::Receiver<Signs>,
         address: Address,
     ) -> (MemberName, TcpStream) {
         loop {
-            let now = route.borrow_and_update().clone();
-            if let Some(member) = now.and_then(|route| self.choose(&route, address))
+            let now = signs.borrow_and_update().clone();
+            let waits = address == Address::Write && now.is_changing();
+            if let Some(route) = now.route.filter(|_| !waits)
+                && let Some(member) = self.choose(&route, address)
                 && let Some(engine) = self.dial(&member).await
             {
                 return (member, engine);
             }
             let again = Instant::now() + REDIAL;
-            // Either wakes: a new route, or the time to try the old one again.
-            if let Ok(Err(_)) = tokio::time::timeout_at(again, route.changed()).await {
+            // Either wakes: news from the store, or the time to try the old route again.
+            if let Ok(Err(_)) = tokio::time::timeout_at(again, signs.changed()).await {
                 std::future::pending::<()>().await;
             }
         }

@@ -134,6 +134,11 @@ impl Caller {
         Self { address, token, line: Mutex::new(None) }
     }
 
+    /// A caller of the same address that waits behind none of this one's calls.
+    pub fn apart(&self) -> Self {
+        Self::new(self.address, self.token.clone())
+    }
+
     /// Sends a request and reads the whole answer, all within `within`.
     ///
     /// A call that is dropped halfway, and any failure, closes the connection.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use brain::{Epoch, MemberName, Route};
+use brain::{Epoch, Incarnation, MemberId, MemberName, Record, Route};
+use serde::Serialize;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -82,7 +83,18 @@ impl World {
             primary: primary.into(),
             replicas: replicas.iter().map(|name| (*name).into()).collect(),
         };
-        let path = format!("/v1/objects/{}", Object::Route);
+        self.put(Object::Route, &route).await;
+    }
+
+    async fn record(&self, epoch: u64, holder: &str) {
+        let id = MemberId { name: holder.into(), pod: String::new(), state: String::new() };
+        let holder = Some(Incarnation { id, boot: String::new() });
+        self.put(Object::Record, &Record { holder, epoch: Epoch(epoch), ..Record::default() })
+            .await;
+    }
+
+    async fn put(&self, object: Object, document: &impl Serialize) {
+        let path = format!("/v1/objects/{object}");
         let now = self.store.call(hyper::Method::GET, &path, None, SOON).await.unwrap();
         let path = match serde_json::from_slice::<Stored>(&now.body) {
             Ok(Stored { version: Version(version), document: Some(_) }) => {
@@ -90,7 +102,7 @@ impl World {
             }
             _ => path,
         };
-        let body = serde_json::to_vec(&route).unwrap();
+        let body = serde_json::to_vec(document).unwrap();
         let put = self.store.call(hyper::Method::PUT, &path, Some(body), SOON).await.unwrap();
         assert_eq!(put.status, 200, "{:?}", serde_json::from_slice::<Value>(&put.body));
     }
@@ -193,6 +205,33 @@ async fn a_connection_waits_for_a_route_and_for_a_member_that_starts() {
     world.route(2, "c", &[]).await;
     assert_eq!(greeting(&mut early).await, 'c');
     assert_eq!(greeting(&mut early).await, 'y', "what was sent early is not lost");
+}
+
+#[tokio::test]
+async fn new_writers_wait_between_the_records_change_and_the_routes() {
+    let world = world().await;
+    world.record(1, "a").await;
+    world.route(1, "a", &["b"]).await;
+    assert_eq!(greeting(&mut dial(world.write).await).await, 'a');
+    world.record(2, "b").await;
+    // The news may still be on its way to the front: at some time a writer is kept waiting.
+    let kept = async {
+        loop {
+            let mut writer = dial(world.write).await;
+            match timeout(Duration::from_millis(50), writer.read_u8()).await {
+                Err(_) => return writer,
+                Ok(answer) => assert_eq!(answer.unwrap(), b'a'),
+            }
+        }
+    };
+    let mut writer = timeout(SOON, kept).await.expect("a writer waits");
+    let mut reader = dial(world.read).await;
+    assert_eq!(greeting(&mut reader).await, 'b', "readers wait for nobody");
+    world.route(2, "b", &[]).await;
+    assert_eq!(greeting(&mut writer).await, 'b');
+    // A higher epoch of the same holder keeps nobody waiting.
+    world.record(3, "b").await;
+    assert_eq!(greeting(&mut dial(world.write).await).await, 'b');
 }
 
 #[tokio::test]
