@@ -28,6 +28,10 @@ const PANIC_WINDOW: Span = Span::from_millis(60_000);
 /// After so many the engine is ended: it is nobody's primary any more.
 const PANICS_MAX: usize = 3;
 
+/// How long an agent that leaves waits for the disk: a write takes milliseconds, and a disk that
+/// fails is tried again for ever.
+const LAST_MEMORY: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Ids of one judgement's questions are below this; the rest of the number says which judgement
 /// asked, so that an answer to a judgement that has panicked reaches no other.
 const GENERATION: u64 = 1 << 48;
@@ -88,6 +92,9 @@ impl<P: Platform> Driver<P> {
         self.decide(Input::Tick).await;
         loop {
             if let Some(leaving) = self.world.leaving.take() {
+                if matches!(leaving, Leaving::Done) {
+                    self.keep_last_memory().await;
+                }
                 return leaving;
             }
             let wake = self.election.wake_at();
@@ -104,6 +111,14 @@ impl<P: Platform> Driver<P> {
                     }
                 }
             }
+        }
+    }
+
+    /// Without its last memory a clean stop is not remembered as one.
+    async fn keep_last_memory(&self) {
+        let last = self.world.persister.settle();
+        if tokio::time::timeout(LAST_MEMORY, last).await.is_err() {
+            tracing::warn!("leaving without the last memory on the disk");
         }
     }
 

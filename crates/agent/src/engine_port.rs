@@ -35,6 +35,7 @@ use observe::{Context, Durable};
 pub use start::PrepareError;
 use start::RunFacts;
 pub(crate) use start::record_path;
+use stop::SaveAsked;
 
 /// Orders that wait for the engine. More than an election gives in seconds: a full queue is an
 /// engine that hangs, and then the oldest orders are refused.
@@ -157,6 +158,8 @@ pub(crate) struct EnginePort<P> {
     link: EngineLink,
     admission: Admission,
     durable: Durable,
+    /// Of the stop that is under way.
+    save_asked: Option<SaveAsked>,
     context: Context,
     watch: ProcessWatch,
     /// Counts what the election calls runs: processes, and restarts of the judgement over one.
@@ -189,6 +192,7 @@ impl<P: Platform> EnginePort<P> {
         let port = Self {
             link: EngineLink::new(endpoint, nobody),
             durable: Durable::new(parts.config.persistence, false),
+            save_asked: None,
             parts,
             handle: Arc::clone(&handle),
             orders,

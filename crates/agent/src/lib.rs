@@ -1,6 +1,7 @@
 //! PID 1 beside every engine: starts it, watches it, and carries out what `brain::Election`
 //! decides.
 
+mod clean_stop;
 mod clock;
 mod damage;
 mod decisions;

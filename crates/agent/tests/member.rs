@@ -5,31 +5,12 @@
 #[path = "support/place.rs"]
 mod place;
 
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use brain::MemberName;
 use engine::config::Persistence;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use place::{Group, PATIENCE};
-
-/// Looks again until `probe` answers; names what it waited for.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = probe().await {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-fn first() -> MemberName {
-    "cart-0".into()
-}
+use place::{Group, PATIENCE, first, until};
 
 async fn role(group: &Group) -> Option<String> {
     let reply = group.client(&first(), "ROLE").await.ok()?;
@@ -99,98 +80,6 @@ async fn a_damaged_snapshot_is_kept_aside_and_the_engine_starts_empty() {
         group.status(&first()).await.filter(|report| report.engine_pid != 0)
     })
     .await;
-}
-
-/// Not a test of its own: what the next ones start as another process, to kill it.
-#[test]
-fn a_process_with_one_agent() {
-    let Ok(home) = std::env::var("INTERREX_TEST_HOME") else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        let mut group = Group::in_directory(Path::new(&home), 1, Persistence::AofEverysec);
-        // The record is new with each process: on an old disk that is no beginning of a group.
-        let is_new = !group.data(&first()).exists();
-        group.start(&first());
-        if is_new {
-            group.healthy().await;
-            let reply = group.client(&first(), "SET kept 1").await;
-            assert_eq!(reply.expect("a reply"), "+OK");
-        }
-        let report = until("an engine", || async {
-            group.status(&first()).await.filter(|report| report.engine_pid != 0)
-        })
-        .await;
-        let ready = Path::new(&home).join("ready");
-        let aside = ready.with_extension("new");
-        let ports = &group.ports[&first()];
-        std::fs::write(&aside, format!("{} {}", report.engine_pid, ports.http)).expect("written");
-        std::fs::rename(&aside, &ready).expect("in place");
-        let agent = group.agents.remove(&first()).expect("it was started");
-        agent.await.expect("no panic").expect("no error");
-    });
-}
-
-async fn spawn_agent(home: &Path) -> (std::process::Child, Pid) {
-    let _ = std::fs::remove_file(home.join("ready"));
-    let child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["a_process_with_one_agent", "--exact"])
-        .env("INTERREX_TEST_HOME", home)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("this program runs again");
-    let engine = until("the agent's engine", || async {
-        let text = std::fs::read_to_string(home.join("ready")).ok()?;
-        text.split(' ').next()?.parse().ok()
-    })
-    .await;
-    (child, Pid::from_raw(engine))
-}
-
-#[tokio::test]
-async fn a_killed_agent_takes_its_engine_with_it_and_the_next_one_leads_again() {
-    let home = tempfile::tempdir().expect("a directory");
-    let (mut agent, engine) = spawn_agent(home.path()).await;
-    kill(engine, None).expect("the engine runs");
-    agent.kill().expect("our child");
-    agent.wait().expect("our child");
-    until("its engine to be gone", || async { kill(engine, None).err() }).await;
-    let (mut agent, engine) = spawn_agent(home.path()).await;
-    kill(engine, None).expect("the new engine runs");
-    agent.kill().expect("our child");
-    agent.wait().expect("our child");
-    until("the new engine to be gone", || async { kill(engine, None).err() }).await;
-}
-
-#[tokio::test]
-async fn a_terminated_agent_stops_its_engine_cleanly() {
-    let home = tempfile::tempdir().expect("a directory");
-    let (mut agent, engine) = spawn_agent(home.path()).await;
-    kill(Pid::from_raw(agent.id() as i32), Signal::SIGTERM).expect("our child");
-    let status = until("the agent to leave", || {
-        let status = agent.try_wait().expect("our child");
-        async move { status }
-    })
-    .await;
-    assert!(status.success(), "{status}");
-    assert!(kill(engine, None).is_err(), "the engine is gone before its agent");
-    let data = home.path().join("cart-0/data");
-    assert!(data.join("interrex/clean-stop").exists(), "it was a clean stop");
-    assert!(data.join("dump.rdb").exists(), "the snapshot keeps the place in the stream");
-
-    // The next start reads the snapshot, and then goes on with the append-only file.
-    let (mut agent, _) = spawn_agent(home.path()).await;
-    let ready = std::fs::read_to_string(home.path().join("ready")).expect("it is ready");
-    let http = ready.split(' ').nth(1).expect("its port").parse().expect("a port");
-    until("the append-only file to be on again", || async {
-        let metrics = place::http(http, "GET", "/metrics", "", "").await?.1;
-        let has = |line: &str| metrics.lines().any(|found| found == line);
-        (has("redis_keys 1.0") && has("redis_aof_enabled 1.0")).then_some(())
-    })
-    .await;
-    assert!(!data.join("interrex/clean-stop").exists(), "the snapshot grows old");
-    agent.kill().expect("our child");
-    agent.wait().expect("our child");
 }
 
 /// Runs a member on a file system of 24 MiB that is full when its engine is killed: needs root.

@@ -131,8 +131,10 @@ pub enum ProcessState {
 /// How an engine process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
-    /// By itself with 0 after a request of ours.
+    /// By itself after a request of ours, with everything on the disk that it had.
     Clean,
+    /// By itself after a request of ours, without the certainty that its data are on the disk.
+    Unsaved,
     /// By itself with a code.
     Code(i32),
     /// By a signal.
@@ -149,6 +151,7 @@ impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Exit::Clean => f.write_str("stopped cleanly"),
+            Exit::Unsaved => f.write_str("stopped without saving"),
             Exit::Code(code) => write!(f, "ended by itself, code {code}"),
             Exit::Signal(signal) => write!(f, "was ended by signal {signal}"),
             Exit::Gate => f.write_str("was ended by its gate: it was past its deadline"),
@@ -162,7 +165,7 @@ impl Exit {
     /// Whether this counts towards a crash loop: a SIGKILL is somebody's hand (failover.md 2.12).
     pub fn is_own_fault(self) -> bool {
         match self {
-            Exit::Clean | Exit::Gate | Exit::BadData => false,
+            Exit::Clean | Exit::Unsaved | Exit::Gate | Exit::BadData => false,
             Exit::Signal(signal) => signal != 9 && signal != 15,
             Exit::Code(_) | Exit::OutOfMemory => true,
         }

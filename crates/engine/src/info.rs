@@ -118,6 +118,8 @@ pub struct Persistence {
     pub aof_enabled: Option<bool>,
     /// A child writes the base of the append-only file now.
     pub aof_rewriting: Option<bool>,
+    /// A rewrite waits for another child to end.
+    pub aof_rewrite_scheduled: Option<bool>,
     /// The last append was written.
     pub aof_write_ok: Option<bool>,
     /// The last rewrite was finished.

@@ -31,7 +31,10 @@ impl<P: Platform> EnginePort<P> {
         let asked = self.handle.is_asked_to_stop();
         let failure = damage::why_not_started(&log);
         let damaged = failure.as_ref().is_some_and(|f| damage::is_cured_aside(f, self.data()));
-        let exit = Ending { status: gone.status, asked, oom, damaged }.exit();
+        let exit = match (Ending { status: gone.status, asked, oom, damaged }.exit()) {
+            Exit::Clean => self.judge_clean_end(),
+            other => other,
+        };
         tracing::info!(process = gone.run, ?exit, "the engine has ended");
         match failure {
             Some(failure) if exit == Exit::BadData => self.quarantine(&failure),

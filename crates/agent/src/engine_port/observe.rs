@@ -61,7 +61,7 @@ pub(crate) fn view(
 }
 
 /// The position of a primary that was demoted and has followed nobody since.
-fn kept(info: &Info, context: &Context) -> Option<Offset> {
+pub(super) fn kept(info: &Info, context: &Context) -> Option<Offset> {
     let (replid, offset) = context.led.as_ref()?;
     let whole = !info.is_loading() && info.replication.sync_in_progress != Some(true);
     (whole && info.replication.replid.as_ref() == Some(replid)).then_some(*offset)
@@ -184,8 +184,10 @@ impl Durable {
             return;
         }
         if self.aof_behind {
-            if persistence.aof_rewriting == Some(true) || persistence.aof_rewrite_ok == Some(false)
-            {
+            let written_anew = persistence.aof_rewriting != Some(true)
+                && persistence.aof_rewrite_scheduled != Some(true)
+                && persistence.aof_rewrite_ok != Some(false);
+            if !written_anew {
                 return;
             }
             self.aof_behind = false;

@@ -20,7 +20,7 @@ use super::{EnginePort, lock, socket_path};
 use crate::inbox::Inbound;
 use crate::keys::{password_sha256, random_hex};
 use crate::supervise::{EngineLog, Launch, follow, oom_kills};
-use crate::{AgentError, damage, memory, state};
+use crate::{AgentError, clean_stop, damage, memory, state};
 
 /// Seconds that an engine's own SIGTERM handling waits for lagging replicas: the election has
 /// already waited for those that matter.
@@ -35,6 +35,8 @@ pub(super) struct RunFacts {
     pub(super) oom_kills: u64,
     /// It was started without its append-only file, to keep its place in the stream.
     pub(super) aof_pending: bool,
+    /// Until its append-only file is written anew, the snapshot is the newest copy on the disk.
+    pub(super) snapshot_leads: bool,
 }
 
 /// Why the engine's files could not be prepared.
@@ -174,12 +176,13 @@ impl<P: Platform> EnginePort<P> {
             reader: Some(reader),
             oom_kills: oom_kills(),
             aof_pending: from_snapshot,
+            snapshot_leads: from_snapshot,
         });
         Ok(())
     }
 
-    /// Whether this start reads the snapshot instead of the append-only file: after a clean stop,
-    /// as only the snapshot has the place in the stream (engine.md 0, 5), and where there is no
+    /// Whether this start reads the snapshot instead of the append-only file: where it is known to
+    /// be as new, as only it has the place in the stream (engine.md 0, 5), and where there is no
     /// append-only file, as the engine would start empty beside the snapshot (engine.md 0, 9).
     fn choose_snapshot(&self) -> bool {
         let config = &self.parts.config;
@@ -192,12 +195,10 @@ impl<P: Platform> EnginePort<P> {
                 tracing::error!(error = in_words(&error), "the files stay where they are");
             }
         }
-        let clean = clean_stop_mark(&config.data);
-        let was_clean = clean.exists();
-        // It holds for one start only: after that the snapshot is old.
-        let removed = fs::remove_file(&clean).is_ok();
-        let rdb = damage::found_rdb(&config.data);
-        rdb && ((was_clean && removed) || !damage::found_aof(&config.data))
+        // The mark stays while it holds: should this engine die before it has written its
+        // append-only file anew, the snapshot still has more.
+        clean_stop::snapshot_leads(&config.data)
+            || (damage::found_rdb(&config.data) && !damage::found_aof(&config.data))
     }
 
     fn render(&self, password: &str) -> Result<(Rendered, Option<Gate>), AgentError> {
@@ -287,11 +288,18 @@ impl<P: Platform> EnginePort<P> {
         ])
     }
 
-    /// Once the snapshot is loaded the append-only file goes on.
+    /// Once the snapshot is loaded the append-only file goes on; and once that is written anew, the
+    /// snapshot grows old.
     pub(super) async fn switch_aof_on(&mut self) {
-        let Some(facts) = self.facts.as_mut().filter(|facts| facts.aof_pending) else {
+        let data = &self.parts.config.data;
+        let Some(facts) = self.facts.as_mut() else { return };
+        if !facts.aof_pending {
+            if facts.snapshot_leads && !clean_stop::snapshot_leads(data) {
+                facts.snapshot_leads = false;
+                clean_stop::forget(data);
+            }
             return;
-        };
+        }
         let words = ["CONFIG", "SET", "appendonly", "yes"];
         match self.link.command(&words, Duration::from_secs(2)).await {
             Ok(()) => facts.aof_pending = false,
@@ -335,11 +343,6 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
         }
         done => done,
     }
-}
-
-/// Says that the snapshot is whole and as new as the append-only file.
-pub(super) fn clean_stop_mark(data: &Path) -> PathBuf {
-    state::directory(data).join("clean-stop")
 }
 
 /// Where the engine's process id is.

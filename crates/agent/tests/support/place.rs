@@ -21,6 +21,26 @@ use tokio::task::JoinHandle;
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Looks again until `probe` answers; names what it waited for.
+pub async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut probe: impl FnMut() -> F,
+) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The first member.
+pub fn first() -> MemberName {
+    "cart-0".into()
+}
+
 /// The record and the route that all members share.
 pub struct Store {
     record: watch::Sender<(u64, Option<Record>)>,
@@ -146,6 +166,8 @@ pub struct Group {
     pub store: Arc<Store>,
     pub ports: BTreeMap<MemberName, Ports>,
     pub persistence: Persistence,
+    pub program: PathBuf,
+    pub grace: Duration,
     pub agents: BTreeMap<MemberName, JoinHandle<Result<ExitCode, AgentError>>>,
 }
 
@@ -184,6 +206,8 @@ impl Group {
             store,
             ports,
             persistence,
+            program: program(),
+            grace: Duration::from_secs(20),
             agents: BTreeMap::new(),
         }
     }
@@ -212,7 +236,7 @@ impl Group {
                 fsync_always: self.persistence == Persistence::AofAlways,
                 without: None,
             },
-            program: program(),
+            program: self.program.clone(),
             data: self.data(member),
             run: home.join(&member.0).join("run"),
             password_file: Some(home.join("password")),
@@ -223,7 +247,7 @@ impl Group {
             members_on_this_machine: 1,
             bind: vec!["127.0.0.1".into()],
             log: LogFormat::Pretty,
-            grace: Duration::from_secs(20),
+            grace: self.grace,
         }
     }
 

@@ -87,7 +87,7 @@ pub(crate) struct EngineSide {
     admitted: Option<Vec<MemberId>>,
     min_replicas: Option<u32>,
     aside_for: Option<Epoch>,
-    attach_after: PersistId,
+    pub(super) attach_after: PersistId,
     pub(crate) hang_killed: bool,
     /// A command for its role failed or was not answered at this time: only a later look tells.
     unsure: Option<Tick>,
@@ -390,6 +390,8 @@ impl Election {
         }
         match &want {
             Posture::DeadEnd => self.posture(Posture::DeadEnd, EngineCommand::DeadEnd),
+            // That the disk is no longer as a clean stop left it is written down first.
+            Posture::Primary if self.out.persisted < self.engine.attach_after => {}
             Posture::Primary => self.posture(Posture::Primary, EngineCommand::Promote),
             Posture::Follow(member) => {
                 let member = member.clone();
@@ -566,11 +568,15 @@ impl Election {
 
     /// What an engine's end leaves of the data.
     fn stamp_after_exit(&mut self, exit: Exit) {
-        self.engine.reconciled = false;
-        let clean = exit == Exit::Clean && self.settings.persistent;
-        self.memory.clean = clean;
-        if !clean && self.settings.keeps(Cure::ExactOnlyWhenClean) {
-            self.memory.exact = false;
+        // One that never had its data loaded has left its files as they were, whatever it said at
+        // its end: what is known of them stands, good or bad.
+        let loaded = std::mem::take(&mut self.engine.reconciled);
+        if loaded || exit == Exit::BadData {
+            let clean = exit == Exit::Clean && self.settings.persistent;
+            self.memory.clean = clean;
+            if !clean && self.settings.keeps(Cure::ExactOnlyWhenClean) {
+                self.memory.exact = false;
+            }
         }
         if !self.settings.persistent {
             self.memory.stamp.complete = false;
@@ -590,3 +596,6 @@ impl Election {
         self.engine.found_data
     }
 }
+
+#[cfg(test)]
+mod tests;

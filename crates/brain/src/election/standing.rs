@@ -86,7 +86,10 @@ impl Election {
                 self.out.note(Reason::story("emptied", text));
             }
         }
-        self.memory.clean = false;
+        if std::mem::take(&mut self.memory.clean) {
+            // On the disk before anything can change the data: a crash after that is unclean.
+            self.engine.attach_after = self.persist("unclean", now);
+        }
         self.dirty = true;
         self.next_gossip = now;
         self.next_persist = now;

@@ -120,6 +120,7 @@ impl<'a> Fields<'a> {
             rdb_ok: self.is("rdb_last_bgsave_status", "ok"),
             aof_enabled: self.flag("aof_enabled"),
             aof_rewriting: self.flag("aof_rewrite_in_progress"),
+            aof_rewrite_scheduled: self.flag("aof_rewrite_scheduled"),
             aof_write_ok: self.is("aof_last_write_status", "ok"),
             aof_rewrite_ok: self.is("aof_last_bgrewrite_status", "ok"),
             aof_delayed_fsync: self.number("aof_delayed_fsync"),

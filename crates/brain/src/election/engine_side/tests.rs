@@ -1,0 +1,130 @@
+//! What an engine's start and end leave of what a member claims of its disk (protocol-traces D5).
+
+use engine::Replid;
+
+use super::*;
+use crate::effect::{Act, Effect};
+use crate::input::EngineView;
+use crate::memory::Memory;
+use crate::timing::Timing;
+use crate::topology::{Durability, Failsafe, Settings};
+
+const NOW: Tick = Tick(1_000_000_000);
+
+fn replid() -> Replid {
+    Replid("00000000000000000000000000000000000000a1".to_owned())
+}
+
+fn settings() -> Settings {
+    let members: Vec<MemberName> = ["cart-0", "cart-1", "cart-2"].map(MemberName::from).into();
+    Settings {
+        me: members[0].clone(),
+        pod: "pod".to_owned(),
+        boot: "boot".to_owned(),
+        members,
+        timing: Timing::DEFAULT,
+        durability: Durability::Balanced,
+        failsafe: Failsafe::Majority,
+        recovery_timeout: Span::from_millis(30_000),
+        budget_per_hour: 10,
+        gate: false,
+        persistent: true,
+        fsync_always: false,
+        without: None,
+    }
+}
+
+/// A member whose last engine was stopped cleanly, or not, and whose next one runs.
+fn started(clean: bool) -> Election {
+    let stamp = Stamp {
+        epoch: Epoch(3),
+        replid: replid(),
+        offset: Offset(700),
+        durable: Offset(500),
+        complete: true,
+        ..Stamp::default()
+    };
+    let memory = Memory {
+        state_id: "disk".into(),
+        led: Epoch(3),
+        stamp,
+        keys: 7,
+        exact: true,
+        clean,
+        ..Memory::default()
+    };
+    let mut election = Election::new(settings(), memory, NOW);
+    election.on_started(1, true, NOW);
+    election.out.take();
+    election
+}
+
+fn loaded() -> EngineView {
+    EngineView {
+        replid: replid(),
+        offset: Some(Offset(700)),
+        durable: Offset(700),
+        keys: 7,
+        ..EngineView::default()
+    }
+}
+
+fn promoted(effects: &[Effect]) -> bool {
+    let mut commands = effects.iter().filter_map(|effect| match &effect.act {
+        Act::Engine { command, .. } => Some(command),
+        _ => None,
+    });
+    commands.any(|command| *command == EngineCommand::Promote)
+}
+
+#[test]
+fn no_engine_changes_its_data_while_the_disk_still_calls_them_clean() {
+    let mut election = started(true);
+    election.on_seen(1, NOW, loaded(), NOW);
+    let effects = election.out.take();
+    let written = effects.iter().find_map(|e| match &e.act {
+        Act::Persist { id, memory } => Some((*id, memory.clean)),
+        _ => None,
+    });
+    let (id, clean) = written.expect("the memory is on its way");
+    assert!(!clean && election.memory.exact);
+    election.engine.want = Posture::Primary;
+    election.command_engine(NOW);
+    assert!(!promoted(&election.out.take()), "the disk says clean, and the engine may write");
+    election.out.confirmed(id);
+    election.command_engine(NOW);
+    assert!(promoted(&election.out.take()));
+}
+
+#[test]
+fn only_an_end_with_everything_saved_keeps_a_member_exact() {
+    for (exit, keeps) in [
+        (Exit::Clean, true),
+        (Exit::Unsaved, false),
+        (Exit::Signal(9), false),
+        (Exit::Code(0), false),
+    ] {
+        let mut election = started(true);
+        election.on_seen(1, NOW, loaded(), NOW);
+        election.on_exited(1, exit, NOW);
+        let memory = &election.memory;
+        assert_eq!((memory.clean, memory.exact), (keeps, keeps), "{exit}");
+    }
+}
+
+#[test]
+fn an_engine_that_ends_while_it_loads_changes_nothing_that_is_known_of_its_files() {
+    for exit in [Exit::Clean, Exit::Unsaved, Exit::Signal(9)] {
+        for clean in [true, false] {
+            let mut election = started(clean);
+            election.on_seen(1, NOW, EngineView { loading: true, ..loaded() }, NOW);
+            election.on_exited(1, exit, NOW);
+            let memory = &election.memory;
+            assert_eq!((memory.clean, memory.exact), (clean, clean), "{exit}");
+        }
+    }
+    // Unless it says that they are damaged.
+    let mut election = started(true);
+    election.on_exited(1, Exit::BadData, NOW);
+    assert!(!election.memory.clean && !election.memory.exact);
+}
