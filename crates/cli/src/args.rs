@@ -396,7 +396,7 @@ pub(crate) struct Chaos {
     /// Only this scenario; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
-    /// How often each [default: a few times, so that it takes minutes].
+    /// How often each [default: what the suite says].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: Option<u32>,
     /// The throw-away group's profile.
@@ -421,6 +421,8 @@ pub(crate) enum Suite {
     /// Kill, handover, pause, empty restart, restart of all, cut from store, cut from peers.
     #[default]
     Basic,
+    /// The same, as often and as long as the promised figures need: hours.
+    Full,
 }
 
 /// `interrex bench`.

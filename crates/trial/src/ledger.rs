@@ -2,7 +2,9 @@
 //! which nothing ever clears, so that a lost write stays visible whatever is written later, and a
 //! million writes need 128 KB.
 
-use serde::Serialize;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
 
 use crate::journal::{At, Outcome, Write};
 
@@ -45,8 +47,18 @@ pub struct Tally {
     pub lost_replicated: u64,
     /// Refused, and there all the same: a refusal that lied.
     pub refused_but_there: u64,
-    /// When the lost ones were acknowledged.
+    /// When the lost ones were acknowledged. In documents: spans of them, first, last and how many.
+    #[serde(serialize_with = "as_spans")]
     pub lost_at: Vec<At>,
+}
+
+/// Losses that lie closer together belong to one event.
+const ONE_EVENT: Duration = Duration::from_secs(1);
+
+/// Thousands of writes can be lost in one event; a document needs no more than when it was.
+fn as_spans<S: Serializer>(lost_at: &[At], serializer: S) -> Result<S::Ok, S::Error> {
+    let events = lost_at.chunk_by(|one, next| next.since(*one) < ONE_EVENT);
+    serializer.collect_seq(events.map(|event| (event.first(), event.last(), event.len())))
 }
 
 impl Tally {
@@ -124,6 +136,8 @@ mod tests {
         };
         assert_eq!(counted, wanted);
         assert_eq!(counted.lost(), 2);
+        let document = serde_json::to_value(&counted).expect("plain data");
+        assert_eq!(document["lost_at"], serde_json::json!([[5, 6, 2]]));
     }
 
     #[test]

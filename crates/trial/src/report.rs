@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::run::Options;
-use crate::suites::Counts;
+use crate::suites::Effort;
 use crate::verdict::Row;
 
 pub mod json;
@@ -26,8 +26,8 @@ pub struct Report {
     pub members: usize,
     /// W of its profile.
     pub wait: Duration,
-    /// How often each deed was done.
-    pub counts: Counts,
+    /// How often each deed was done, and how long.
+    pub effort: Effort,
     /// The load and the deadlines.
     pub options: Options,
     /// One row a scenario.

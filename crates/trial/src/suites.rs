@@ -42,43 +42,37 @@ pub struct Bars {
     pub partial_only: bool,
 }
 
-/// How often each deed is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Counts {
-    /// A few minutes altogether.
-    Quick,
-    /// As often as the specification's figures need: hours.
-    Full,
-    /// All of them this often.
-    Each(u32),
+/// How often each deed is done, and how long it lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Effort {
+    /// As often and as long as the specification's figures need: hours. Otherwise a few minutes
+    /// altogether.
+    pub full: bool,
+    /// Every deed this often, instead of what the suite says.
+    pub runs: Option<u32>,
 }
 
-impl Counts {
+impl Effort {
     fn of(self, quick: u32, full: u32) -> u32 {
-        match self {
-            Self::Quick => quick,
-            Self::Full => full,
-            Self::Each(runs) => runs.max(1),
-        }
+        self.runs.map_or(if self.full { full } else { quick }, |runs| runs.max(1))
     }
 
     fn length(self, quick: Duration, full: Duration) -> Duration {
-        if self == Self::Full { full } else { quick }
+        if self.full { full } else { quick }
     }
 }
 
 /// Names of every scenario, in the order in which a suite does them.
 pub fn names() -> Vec<&'static str> {
-    basic(Counts::Quick, Duration::from_secs(5)).iter().map(|scenario| scenario.name).collect()
+    basic(Effort::default(), Duration::from_secs(5)).iter().map(|scenario| scenario.name).collect()
 }
 
 /// The basic suite for a group whose challengers wait `wait` (W of failover.md 2.5).
-pub fn basic(counts: Counts, wait: Duration) -> Vec<Scenario> {
-    let mut suite = sudden(counts, wait);
-    suite.extend(freezes(counts, wait));
-    suite.extend(cuts(counts, wait));
-    suite.extend(stores(counts));
+pub fn basic(effort: Effort, wait: Duration) -> Vec<Scenario> {
+    let mut suite = sudden(effort, wait);
+    suite.extend(freezes(effort, wait));
+    suite.extend(cuts(effort, wait));
+    suite.extend(stores(effort));
     suite
 }
 
@@ -97,7 +91,7 @@ fn stops_within(wait: Duration) -> Duration {
     wait.saturating_sub(Duration::from_millis(margin))
 }
 
-fn sudden(counts: Counts, wait: Duration) -> Vec<Scenario> {
+fn sudden(effort: Effort, wait: Duration) -> Vec<Scenario> {
     let scenario = |name, title: &str, deed, runs, bars| Scenario {
         name,
         title: title.to_owned(),
@@ -112,7 +106,7 @@ fn sudden(counts: Counts, wait: Duration) -> Vec<Scenario> {
             "kill",
             "kill -9 primary",
             Deed::KillEngine,
-            counts.of(10, 200),
+            effort.of(10, 200),
             Bars {
                 gap_p50: Some(Duration::from_millis(100)),
                 gap_p99: Some(Duration::from_millis(500)),
@@ -123,7 +117,7 @@ fn sudden(counts: Counts, wait: Duration) -> Vec<Scenario> {
             "handover",
             "handover",
             Deed::Handover,
-            counts.of(10, 200),
+            effort.of(10, 200),
             Bars {
                 gap_p99: Some(Duration::from_millis(50)),
                 no_acked_lost: true,
@@ -135,7 +129,7 @@ fn sudden(counts: Counts, wait: Duration) -> Vec<Scenario> {
             "empty",
             "restart empty primary",
             Deed::Empty,
-            counts.of(3, 100),
+            effort.of(3, 100),
             // The agent's own state lies on the same volume: it knows nothing any more, and the
             // others wait as for any silent loss.
             Bars { gap_p99: Some(writable_within(wait)), ..none },
@@ -144,21 +138,21 @@ fn sudden(counts: Counts, wait: Duration) -> Vec<Scenario> {
             "agent",
             "kill -9 agent",
             Deed::KillAgent,
-            counts.of(3, 50),
+            effort.of(3, 50),
             Bars { gap_p99: Some(Duration::from_secs(2)), ..none },
         ),
         scenario(
             "restart",
             "all restart: one wiped, one older",
             Deed::RestartAll,
-            counts.of(2, 6),
+            effort.of(2, 6),
             none,
         ),
     ]
 }
 
-fn freezes(counts: Counts, wait: Duration) -> Vec<Scenario> {
-    let length = counts.length(wait + Duration::from_secs(5), Duration::from_secs(30));
+fn freezes(effort: Effort, wait: Duration) -> Vec<Scenario> {
+    let length = effort.length(wait + Duration::from_secs(5), Duration::from_secs(30));
     let bars = Bars { gap_p99: Some(writable_within(wait)), no_late_acks: true, ..Bars::default() };
     let freeze = |name, what: &str, stopped, idle, runs, bars| Scenario {
         name,
@@ -171,14 +165,14 @@ fn freezes(counts: Counts, wait: Duration) -> Vec<Scenario> {
     // The agent sees its engine stopped and gives it 2 s (failover.md 2.12), then appoints.
     let hang = Bars { gap_p99: Some(Duration::from_secs(3)), ..bars };
     vec![
-        freeze("pause", "primary", Stopped::Both, false, counts.of(1, 50), bars),
-        freeze("pause-idle", "primary, idle,", Stopped::Both, true, counts.of(1, 50), bars),
-        freeze("pause-agent", "agent", Stopped::Agent, false, counts.of(1, 20), bars),
-        freeze("pause-engine", "engine", Stopped::Engine, false, counts.of(1, 20), hang),
+        freeze("pause", "primary", Stopped::Both, false, effort.of(1, 50), bars),
+        freeze("pause-idle", "primary, idle,", Stopped::Both, true, effort.of(1, 50), bars),
+        freeze("pause-agent", "agent", Stopped::Agent, false, effort.of(1, 20), bars),
+        freeze("pause-engine", "engine", Stopped::Engine, false, effort.of(1, 20), hang),
     ]
 }
 
-fn cuts(counts: Counts, wait: Duration) -> Vec<Scenario> {
+fn cuts(effort: Effort, wait: Duration) -> Vec<Scenario> {
     let length = wait + Duration::from_secs(4);
     let cut = |name, from, runs, bars| Scenario {
         name,
@@ -196,16 +190,16 @@ fn cuts(counts: Counts, wait: Duration) -> Vec<Scenario> {
         ..Bars::default()
     };
     vec![
-        cut("cut-store", CutFrom::Store, counts.of(1, 20), unhurt),
-        cut("cut-peers", CutFrom::Peers, counts.of(1, 20), unhurt),
-        cut("cut", CutFrom::Everyone, counts.of(2, 20), isolated),
+        cut("cut-store", CutFrom::Store, effort.of(1, 20), unhurt),
+        cut("cut-peers", CutFrom::Peers, effort.of(1, 20), unhurt),
+        cut("cut", CutFrom::Everyone, effort.of(2, 20), isolated),
     ]
 }
 
-fn stores(counts: Counts) -> Vec<Scenario> {
-    let length = counts.length(Duration::from_secs(10), Duration::from_secs(600));
+fn stores(effort: Effort) -> Vec<Scenario> {
+    let length = effort.length(Duration::from_secs(10), Duration::from_secs(600));
     let crash_length = Duration::from_secs(6);
-    let slow_length = counts.length(Duration::from_secs(8), Duration::from_secs(30));
+    let slow_length = effort.length(Duration::from_secs(8), Duration::from_secs(30));
     let unhurt = Bars { gap_p99: Some(Duration::from_millis(500)), ..Bars::default() };
     let recovers = Bars { gap_p99: Some(Duration::from_secs(3)), ..Bars::default() };
     let scenario = |name, title: String, deed, runs, bars| Scenario {
@@ -222,21 +216,21 @@ fn stores(counts: Counts) -> Vec<Scenario> {
             "store-down",
             format!("store down {} s", length.as_secs()),
             Deed::StoreDown { length, crash: false },
-            counts.of(1, 1),
+            effort.of(1, 1),
             unhurt,
         ),
         scenario(
             "store-crash",
             "store down, primary killed".to_owned(),
             Deed::StoreDown { length: crash_length, crash: true },
-            counts.of(1, 10),
+            effort.of(1, 10),
             recovers,
         ),
         scenario(
             "store-slow",
             format!("store {} s slow", delay.as_secs()),
             Deed::StoreSlow { delay, length: slow_length },
-            counts.of(1, 3),
+            effort.of(1, 3),
             unhurt,
         ),
     ]
@@ -270,7 +264,7 @@ mod tests {
     #[test]
     fn the_profile_sets_the_bars_of_a_silent_loss() {
         let bars = |wait| {
-            let suite = basic(Counts::Quick, Duration::from_secs(wait));
+            let suite = basic(Effort::default(), Duration::from_secs(wait));
             let cut = suite.into_iter().find(|scenario| scenario.name == "cut").expect("a cut");
             (cut.bars.old_stops, cut.bars.gap_p99)
         };
@@ -281,7 +275,7 @@ mod tests {
     #[test]
     fn every_harm_outlasts_the_wait_that_it_tries() {
         for wait in [3, 5, 15].map(Duration::from_secs) {
-            for scenario in basic(Counts::Quick, wait) {
+            for scenario in basic(Effort::default(), wait) {
                 let (Deed::Freeze { length, .. } | Deed::Cut { length, .. }) = scenario.deed else {
                     continue;
                 };
@@ -292,7 +286,7 @@ mod tests {
 
     #[test]
     fn scenarios_are_chosen_by_name_and_unknown_ones_refused() {
-        let suite = || basic(Counts::Each(7), Duration::from_secs(5));
+        let suite = || basic(Effort { runs: Some(7), ..Effort::default() }, Duration::from_secs(5));
         let chosen = select(suite(), &["kill".to_owned()]).expect("it is known");
         assert_eq!(chosen.iter().map(|s| (s.name, s.runs)).collect::<Vec<_>>(), [("kill", 7)]);
         assert_eq!(select(suite(), &[]).expect("all").len(), names().len());

@@ -274,10 +274,10 @@ pub fn shown(length: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suites::{Counts, basic};
+    use crate::suites::{Effort, basic};
 
     fn row(name: &str, gaps_ms: &[f64]) -> Row {
-        let suite = basic(Counts::Quick, Duration::from_secs(5));
+        let suite = basic(Effort::default(), Duration::from_secs(5));
         let scenario = suite.into_iter().find(|s| s.name == name).expect("a scenario");
         let mut row = Row::new(scenario, "gate");
         row.tally.acked = 10;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use trial::report::{Report, json, text};
 use trial::run::{self, Options, Progress};
-use trial::suites::{self, Counts, Scenario};
+use trial::suites::{self, Effort, Scenario};
 use trial::target::Target;
 use trial::verdict::{Event, Row};
 
-use crate::args::{Chaos, Format};
+use crate::args::{Chaos, Format, Suite};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::group::Group;
@@ -57,11 +57,14 @@ fn consented(tags: &[String]) -> Result<Option<Group>, Failure> {
 }
 
 fn scenarios(args: &Chaos, wait: Duration) -> Result<Vec<Scenario>, Failure> {
-    let counts = args.runs.map_or(Counts::Quick, Counts::Each);
-    suites::select(suites::basic(counts, wait), &args.only).map_err(|error| {
+    suites::select(suites::basic(effort(args), wait), &args.only).map_err(|error| {
         Failure::usage(error.to_string())
             .hint("--only takes one of these names, and may be repeated")
     })
+}
+
+fn effort(args: &Chaos) -> Effort {
+    Effort { full: args.suite == Suite::Full, runs: args.runs }
 }
 
 async fn on_group(args: &Chaos, group: &Group, printer: &mut Printer) -> Outcome {
@@ -124,7 +127,7 @@ async fn report(
         engine: seen.reports().next().map(|report| report.engine.clone()).unwrap_or_default(),
         members: target.seats.len(),
         wait: target.wait,
-        counts: args.runs.map_or(Counts::Quick, Counts::Each),
+        effort: effort(args),
         options,
         rows,
     }

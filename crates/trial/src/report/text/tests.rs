@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use super::*;
 use crate::run::Options;
-use crate::suites::{Counts, basic};
+use crate::suites::{Effort, basic};
 use crate::verdict::{Event, Phase};
 
 fn report() -> Report {
     let wait = Duration::from_secs(5);
-    let mut rows: Vec<Row> =
-        basic(Counts::Quick, wait).into_iter().map(|scenario| Row::new(scenario, "gate")).collect();
+    let mut rows: Vec<Row> = basic(Effort::default(), wait)
+        .into_iter()
+        .map(|scenario| Row::new(scenario, "gate"))
+        .collect();
     for row in &mut rows {
         row.tally.acked = 1_008_411;
         let phase = |n| Phase { rule: format!("rule-{n}"), member: String::new(), after_ms: 1.0 };
@@ -26,7 +28,7 @@ fn report() -> Report {
         engine: "redis 7.0.15".to_owned(),
         members: 3,
         wait,
-        counts: Counts::Quick,
+        effort: Effort::default(),
         options: Options::default(),
         rows,
     }
