@@ -6,10 +6,11 @@ CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/interrex
 
 .DEFAULT_GOAL := help
 .PHONY: help engine demo test lint build bench chaos clean-cache
+.PHONY: e2e-cluster e2e-cluster-down e2e-cluster-selftest
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-		while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name what; do printf '  make %-20s %s\n' "$$name" "$$what"; done
 
 engine: ## an engine on the PATH: does nothing when there is one
 	@scripts/install-engine.sh
@@ -35,3 +36,12 @@ chaos: engine build ## kills, freezes and cuts a throw-away group, and measures 
 
 clean-cache: ## removes the engines of other versions that scripts/engines.sh unpacked
 	rm -rf "$(CACHE)/engines"
+
+e2e-cluster: ## a Kubernetes with three hosts on this machine (Linux, root); prints its kubeconfig
+	@e2e/cluster/up
+
+e2e-cluster-down: ## removes that Kubernetes and every trace of it
+	@e2e/cluster/down
+
+e2e-cluster-selftest: ## breaks and mends that Kubernetes in every way that tests do
+	@e2e/cluster/selftest
