@@ -1,6 +1,6 @@
 //! A group on this machine as a trial knows it: its addresses, and hands for what is no signal.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::Method;
@@ -12,14 +12,19 @@ use local::process::Process;
 use local::relay::loopback;
 use local::store::fault::Faults;
 use tokio::task::JoinSet;
+use trial::run::{Options, Progress};
+use trial::suites::Scenario;
 use trial::target::{CutFrom, Doing, Hands, HandsError, Seat, StoreState, Target};
+use trial::verdict::Row;
 
 use crate::failure::Failure;
 use crate::group::Group;
 use crate::handover::{self, Wish};
 use crate::hands;
 use crate::parts::parts;
+use crate::signals;
 use crate::spec;
+use crate::ui::Printer;
 
 /// How long a handover may take before it counts as failed.
 const HANDOVER_WITHIN: Duration = Duration::from_secs(10);
@@ -58,6 +63,29 @@ pub(crate) fn target(group: &Group) -> Result<Target, Failure> {
         wait: Duration::from_millis(spec.timing().lease.as_millis()),
         hands: Arc::new(LocalHands { group: group.clone() }),
     })
+}
+
+/// Does the scenarios on the group and says what happens with `tell`. Interrupted, it mends what it
+/// has broken before it gives up.
+pub(crate) async fn run(
+    target: &Target,
+    scenarios: &[Scenario],
+    options: Options,
+    printer: &mut Printer,
+    tell: impl Fn(&Progress<'_>, &mut Printer) + Send + Sync,
+) -> Result<Vec<Row>, Failure> {
+    let shared = Mutex::new(printer);
+    let listener = |progress: Progress<'_>| {
+        let mut printer = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        tell(&progress, &mut printer);
+    };
+    tokio::select! {
+        rows = trial::run::run(target, scenarios, options, &listener) => Ok(rows),
+        () = signals::end() => {
+            trial::run::mend(target).await;
+            Err(Failure::new("interrupted; what was broken is mended"))
+        }
+    }
 }
 
 /// The hands of a group on this machine.

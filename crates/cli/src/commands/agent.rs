@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Config, LogFormat};
-use brain::spec::{Fencing, ValidatedSpec};
+use brain::spec::ValidatedSpec;
 use brain::{MemberName, Settings};
 use engine::config::Persistence;
 use local::home::{Home, HomeError, Part};
@@ -54,12 +54,13 @@ fn config(home: &Home, me: &str, spec: &ValidatedSpec) -> Result<Config, Failure
             failsafe: spec.failsafe(),
             recovery_timeout: spec.recovery_timeout(),
             budget_per_hour: spec.budget_per_hour(),
-            gate: spec.fencing() == Fencing::Gate,
+            gate: spec.wants_gate(),
             persistent: persistence.is_persistent(),
             fsync_always: persistence == Persistence::AofAlways,
             without: None,
             members,
         },
+        gate_demanded: spec.demands_gate(),
         program: group.engine.clone(),
         data: home.engine_directory(me),
         run: run_directory(home, me).map_err(refused)?,

@@ -1,11 +1,10 @@
 //! `interrex chaos`: breaks a group on purpose, and measures what its clients notice.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use trial::report::{Report, json, text};
-use trial::run::{self, Options, Progress};
+use trial::run::{Options, Progress};
 use trial::suites::{self, Effort, Scenario};
 use trial::target::Target;
 use trial::verdict::{Event, Row};
@@ -14,7 +13,6 @@ use crate::args::{Chaos, Format, Suite};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::group::Group;
-use crate::signals;
 use crate::spec::Wanted;
 use crate::throwaway::Throwaway;
 use crate::trials;
@@ -73,21 +71,7 @@ async fn on_group(args: &Chaos, group: &Group, printer: &mut Printer) -> Outcome
     let began = jiff::Timestamp::now().to_string();
     let options = Options::default();
     let style = printer.style;
-    let rows = {
-        let shared = Mutex::new(&mut *printer);
-        let listener = |progress: Progress<'_>| {
-            let mut printer = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            tell(&progress, &mut printer);
-        };
-        tokio::select! {
-            rows = run::run(&target, &scenarios, options, &listener) => Some(rows),
-            () = signals::end() => None,
-        }
-    };
-    let Some(rows) = rows else {
-        run::mend(&target).await;
-        return Err(Failure::new("interrupted; what was broken is mended"));
-    };
+    let rows = trials::run(&target, &scenarios, options, printer, tell).await?;
     let report = report(&target, group, rows, options, began, args).await;
     if args.output.output == Format::Table {
         for line in text::render(&report, style.plain).lines() {

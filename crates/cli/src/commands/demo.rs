@@ -1,13 +1,12 @@
 //! `interrex demo`: a group under load whose primary is killed three times, each time in another
 //! way, and what its clients noticed.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use trial::load::LoadPlan;
 use trial::nemesis::{Deed, Stopped};
-use trial::run::{self, Options, Progress};
+use trial::run::{Options, Progress};
 use trial::suites::{Bars, Scenario};
 use trial::verdict::Row;
 
@@ -15,9 +14,8 @@ use super::chaos::{event_line, millis};
 use super::status;
 use crate::args::{Demo, Format};
 use crate::exit::Exit;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::group::Group;
-use crate::signals;
 use crate::spec::Wanted;
 use crate::throwaway::Throwaway;
 use crate::trials;
@@ -85,21 +83,7 @@ async fn on_group(args: &Demo, group: &Group, printer: &mut Printer) -> Outcome 
     let load = LoadPlan { writers: 4, readers: 1, rate: 200, ..LoadPlan::default() };
     let options = Options { load, seeds: 2000, healthy_within: HEALTHY_WITHIN };
     let scenarios = deeds();
-    let rows = {
-        let shared = Mutex::new(&mut *printer);
-        let listener = |progress: Progress<'_>| {
-            let mut printer = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            tell(&progress, &mut printer);
-        };
-        tokio::select! {
-            rows = run::run(&target, &scenarios, options, &listener) => Some(rows),
-            () = signals::end() => None,
-        }
-    };
-    let Some(rows) = rows else {
-        run::mend(&target).await;
-        return Err(Failure::new("interrupted"));
-    };
+    let rows = trials::run(&target, &scenarios, options, printer, tell).await?;
     let seen = status::until_healthy(group, HEALTHY_WITHIN, printer.style).await;
     let view = view(&rows, seen.judgement.verdict);
     if args.output.output == Format::Table {
