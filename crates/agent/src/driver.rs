@@ -136,6 +136,10 @@ impl<P: Platform> Driver<P> {
                 self.world.asks.insert(ask, reply);
                 self.decide(Input::Asked { ask, wish }).await;
             }
+            Inbound::Told(why) => {
+                let epoch = self.election.report(clock::now()).epoch;
+                self.world.decisions.note(&self.settings.me.0, epoch, "note", &why);
+            }
             // Whoever asked may have given up.
             Inbound::Report(reply) => drop(reply.send(self.report())),
             Inbound::Fatal(error) => {
@@ -151,6 +155,10 @@ impl<P: Platform> Driver<P> {
     fn report(&self) -> MemberReport {
         let mut report = self.election.report(clock::now());
         report.decisions = self.world.decisions.all();
+        if let Some(why) = self.world.engine.gate_refused() {
+            "process".clone_into(&mut report.fence);
+            report.fence_why = Some(why.to_owned());
+        }
         report
     }
 

@@ -3,6 +3,7 @@
 mod admission;
 mod drift;
 mod ending;
+mod gating;
 mod link;
 mod observe;
 mod roles;
@@ -11,7 +12,7 @@ mod stop;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use brain::{EngineCommand, EngineNews, GateDeadline, Input, MemberId, RequestId, Tick};
@@ -63,6 +64,8 @@ pub(crate) struct EngineHandle {
     queue: mpsc::Sender<Order>,
     /// Of the present run; written at each start.
     gate: Mutex<Option<Gate>>,
+    /// Why engines are started without a gate, once that is so: until this agent ends.
+    gate_refused: OnceLock<String>,
     facts: Mutex<Facts>,
     /// We have asked it to stop: an exit with 0 is our doing.
     asked_to_stop: AtomicBool,
@@ -103,6 +106,11 @@ impl EngineHandle {
                 GateDeadline::Until(tick) => gate.set(tick.0),
             },
         }
+    }
+
+    /// Why there is no gate, where one was wanted.
+    pub(crate) fn gate_refused(&self) -> Option<&str> {
+        self.gate_refused.get().map(String::as_str)
     }
 
     /// The newest facts.
@@ -183,6 +191,7 @@ impl<P: Platform> EnginePort<P> {
             supervisor: Supervisor::new(tell_gone)?,
             queue,
             gate: Mutex::new(None),
+            gate_refused: OnceLock::new(),
             facts: Mutex::new(Facts::default()),
             asked_to_stop: AtomicBool::new(false),
             stop_by: Mutex::new(None),

@@ -1,7 +1,7 @@
 //! What reaches the judgement: news, questions and wishes, in one bounded queue.
 
 use brain::report::MemberReport;
-use brain::{Input, Wish};
+use brain::{Input, Reason, Wish};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::AgentError;
@@ -23,6 +23,8 @@ pub(crate) enum Inbound {
         /// What came of it.
         reply: oneshot::Sender<Result<String, String>>,
     },
+    /// Something that people who ask why must find, though nobody decides by it.
+    Told(Reason),
     /// How do you stand?
     Report(oneshot::Sender<MemberReport>),
     /// The agent cannot go on.

@@ -62,9 +62,11 @@ pub struct Config {
     pub group: String,
     /// The group's name for people.
     pub tag: String,
-    /// What the election works with. `boot` is drawn here, and `gate` is switched off where the
-    /// engine or the platform cannot load one.
+    /// What the election works with. `boot` is drawn here.
     pub settings: Settings,
+    /// Without a gate the engine is not run. Else one that cannot load it runs without, and the
+    /// fence is the process (failover.md 2.7).
+    pub gate_demanded: bool,
     /// The engine's program, such as `/usr/bin/redis-server`.
     pub program: PathBuf,
     /// The engine's data; an absolute path. The agent's own state is in `interrex/` below it.
@@ -132,6 +134,15 @@ pub enum AgentError {
         /// The cause.
         source: FlavorError,
     },
+    /// The engine cannot be given a gate, and the spec demands one.
+    #[error(
+        "the engine cannot load the gate, and the spec demands one (fencing gate, or durability \
+         strict): {reason}; run it where it can, or choose fencing auto and another durability"
+    )]
+    NoGate {
+        /// Why not.
+        reason: String,
+    },
     /// The engine's files.
     #[error("cannot prepare the engine")]
     Prepare {
@@ -188,7 +199,6 @@ pub async fn run<P: Platform>(
     }
     let (file, memory) = StateFile::open(&config.data).map_err(state)?;
     config.settings.boot = keys::random_hex::<8>();
-    config.settings.gate &= engine.capabilities().gate_module && gate::module_bytes().is_some();
     let signals =
         Signals::catch().map_err(|source| AgentError::Runtime { what: "catch signals", source })?;
     let place = Place::bind(platform.roster().me()).await?;
@@ -256,6 +266,7 @@ impl<P: Platform> Beginning<P> {
             inbox: inbox.clone(),
         })
         .map_err(|source| AgentError::Runtime { what: "start the engine's thread", source })?;
+        port.judge_gate(&engine).await?;
         port.check()?;
         let identity =
             Identity { group: config.group.as_str().into(), me: settings.me.clone(), keys };

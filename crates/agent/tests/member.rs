@@ -5,6 +5,7 @@
 #[path = "support/place.rs"]
 mod place;
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use engine::config::Persistence;
@@ -178,4 +179,75 @@ async fn what_cannot_work_ends_the_agent_with_its_reason() {
     let text = run(&|_| {}).await;
     drop(taken);
     assert!(text.contains("for status and metrics"), "{text}");
+}
+
+/// An engine whose module file is something else by the time that it starts.
+fn spoils_its_gate(group: &mut Group) {
+    let run = group.config(&first()).run;
+    let path = run.parent().expect("a parent").with_extension("spoils");
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] || echo no module > {}/{}\nexec {} \"$@\"\n",
+        run.display(),
+        gate::MODULE_FILE,
+        place::program().display()
+    );
+    std::fs::write(&path, text).expect("a script");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("to be run");
+    group.program = path;
+}
+
+/// Leads, without a gate, and says why.
+async fn leads_without_a_gate(group: &mut Group, reason: &str) {
+    group.start(&first());
+    assert_eq!(group.healthy().await, first());
+    let report = group.status(&first()).await.expect("a report");
+    assert_eq!(report.fence, "process");
+    let why = report.fence_why.expect("the reason");
+    assert!(why.contains(reason), "{why}");
+    let told = report.decisions.iter().find(|d| d.rule == "no-gate").expect("a decision for why");
+    assert!(told.story && told.text.contains(reason), "{told:?}");
+    let reply = group.client(&first(), "SET a b").await;
+    assert_eq!(reply.expect("a reply"), "+OK");
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_load_the_gate_is_fenced_by_its_agent() {
+    let mut group = Group::new(1, Persistence::None);
+    spoils_its_gate(&mut group);
+    leads_without_a_gate(&mut group, "failed to load").await;
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_load_the_gate_is_not_run_where_one_is_demanded() {
+    let mut group = Group::new(1, Persistence::None);
+    spoils_its_gate(&mut group);
+    let config = agent::Config { gate_demanded: true, ..group.config(&first()) };
+    let place = std::sync::Arc::new(group.place(&first()));
+    let agent = tokio::time::timeout(PATIENCE, agent::run(config, place));
+    let error = agent.await.expect("it leaves").expect_err("it cannot work").to_string();
+    assert!(error.contains("fencing gate") && error.contains("failed to load"), "{error}");
+}
+
+/// Needs root, to mount a file system from which nothing is executed.
+#[tokio::test]
+async fn a_run_directory_without_execution_is_no_end_of_starts() {
+    let mut group = Group::new(1, Persistence::None);
+    let run = group.config(&first()).run;
+    std::fs::create_dir_all(&run).expect("a run directory");
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "noexec,size=4m,mode=700", "tmpfs"])
+        .arg(&run)
+        .stderr(Stdio::null())
+        .status();
+    if !mount.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: only root can mount a file system with noexec");
+        return;
+    }
+    leads_without_a_gate(&mut group, "failed to load").await;
+    group.agents.remove(&first()).expect("it was started").abort();
+    until("the engine to let go of the file system", || async {
+        let done = Command::new("umount").arg("-q").arg(&run).status();
+        done.is_ok_and(|done| done.success()).then_some(())
+    })
+    .await;
 }

@@ -28,10 +28,8 @@ fn fill(home: &Path, keys: usize) {
     let port = process::ports(home).1;
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("the engine");
     stream.set_read_timeout(Some(place::PATIENCE)).expect("a deadline");
-    let mut text = "AUTH clients-password\r\n".to_owned();
-    for key in 0..keys {
-        text.push_str(&format!("SET key-{key} 1\r\n"));
-    }
+    let sets: String = (0..keys).map(|key| format!("SET key-{key} 1\r\n")).collect();
+    let text = format!("AUTH clients-password\r\n{sets}");
     stream.write_all(text.as_bytes()).expect("the engine reads");
     for line in BufReader::new(stream).lines().take(keys + 1) {
         assert_eq!(line.expect("a reply"), "+OK");

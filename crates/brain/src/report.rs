@@ -50,6 +50,8 @@ pub struct MemberReport {
     pub authority: Option<AuthorityReport>,
     /// `gate` or `process`.
     pub fence: String,
+    /// Why it is `process`, where the spec did not ask for that.
+    pub fence_why: Option<String>,
     /// Members that may succeed, as the record last seen says.
     pub electorate: Vec<String>,
     /// k.

@@ -268,6 +268,18 @@ impl ValidatedSpec {
         self.resource.spec.failover.fencing
     }
 
+    /// Whether the engine is to be started behind a gate, if it can load one.
+    pub fn wants_gate(&self) -> bool {
+        matches!(self.fencing(), Fencing::Auto | Fencing::Gate)
+    }
+
+    /// Whether it is not to be started without one: the spec names it, or promises what only a gate
+    /// keeps (failover.md 2.8, `strict`).
+    pub fn demands_gate(&self) -> bool {
+        let strict = matches!(self.durability(), Durability::Strict { .. });
+        self.fencing() == Fencing::Gate || (strict && self.wants_gate())
+    }
+
     /// How long a recovery election waits for everybody (failover.md 2.11).
     pub fn recovery_timeout(&self) -> Span {
         self.recovery_timeout

@@ -35,6 +35,9 @@ impl<P: Platform> EnginePort<P> {
             Exit::Clean => self.judge_clean_end(),
             other => other,
         };
+        if let (Some(failure), Exit::Code(_)) = (&failure, exit) {
+            self.judge_start_failure(failure).await;
+        }
         tracing::info!(process = gone.run, ?exit, "the engine has ended");
         match failure {
             Some(failure) if exit == Exit::BadData => self.quarantine(&failure),

@@ -235,39 +235,6 @@ impl<P: Platform> EnginePort<P> {
         Ok((rendered, gate.map(|(_, gate)| gate)))
     }
 
-    /// The module, and the deadline file of the next run: the one that was made when there was room
-    /// for it, else a new one.
-    fn gate(&self) -> Result<Option<(PathBuf, Gate)>, GateError> {
-        let config = &self.parts.config;
-        if !config.settings.gate {
-            return Ok(None);
-        }
-        let module = config.run.join(gate::MODULE_FILE);
-        let is_there = gate::module_bytes()
-            .is_some_and(|bytes| fs::read(&module).is_ok_and(|found| found == bytes));
-        let module = if is_there { module } else { gate::write_module(&config.run)? };
-        let gate = match lock(&self.spare_gate).take() {
-            Some(spare) if spare.path().exists() => spare,
-            _ => self.new_gate()?,
-        };
-        Ok(Some((module, gate)))
-    }
-
-    /// Under another name than the present run's, which goes on with its own.
-    fn new_gate(&self) -> Result<Gate, GateError> {
-        let names = ["gate-a", "gate-b"].map(|name| self.parts.config.run.join(name));
-        let current = lock(&self.handle.gate).as_ref().map(|gate| gate.path().to_owned());
-        let free = names.into_iter().find(|path| Some(path) != current.as_ref());
-        Gate::create(free.expect("one run has one of two names"))
-    }
-
-    /// Makes the next run's deadline file now: a full disk must not keep an engine from starting.
-    fn prepare_next_gate(&self) {
-        if self.parts.config.settings.gate {
-            *lock(&self.spare_gate) = self.new_gate().ok();
-        }
-    }
-
     fn accounts(&self, password: &str) -> Result<Vec<Account>, AgentError> {
         let config = &self.parts.config;
         let clients = match &config.password_file {

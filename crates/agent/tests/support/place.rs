@@ -236,6 +236,7 @@ impl Group {
                 fsync_always: self.persistence == Persistence::AofAlways,
                 without: None,
             },
+            gate_demanded: false,
             program: self.program.clone(),
             data: self.data(member),
             run: home.join(&member.0).join("run"),

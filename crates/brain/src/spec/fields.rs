@@ -77,7 +77,7 @@ fn one() -> i64 {
 pub struct Failover {
     /// `fast`, `default`, `patient`, or times of one's own. Default: `default` (5 s).
     pub profile: ProfileField,
-    /// What keeps a thawed engine from acknowledging. Default: `gate`.
+    /// What keeps a thawed engine from acknowledging. Default: `auto`.
     pub fencing: Fencing,
     /// `majority` or `all`. Default: `all` with durability `cache`, else `majority`.
     #[serde(skip_serializing_if = "Option::is_none")]

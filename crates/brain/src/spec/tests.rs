@@ -53,7 +53,8 @@ fn an_empty_spec_is_the_default_group() {
     assert_eq!(spec.failsafe(), Failsafe::Majority);
     assert_eq!(spec.timing(), Timing::DEFAULT);
     assert_eq!(spec.profile_name(), "default");
-    assert_eq!(spec.fencing(), Fencing::Gate);
+    assert_eq!(spec.fencing(), Fencing::Auto);
+    assert!(spec.wants_gate() && !spec.demands_gate());
     assert_eq!(spec.recovery_timeout(), Span::from_millis(60_000));
     assert_eq!(spec.budget_per_hour(), 30);
     assert_eq!(spec.storage_bytes(), None);
@@ -375,7 +376,7 @@ fn what_cannot_be_read_says_where_and_what_belongs_there() {
         ("  storage: {}\n", "missing field `size`"),
         ("  failover: { profile: slow }\n", "unknown variant `slow`, expected one of fast"),
         ("  failover: { profile: { lease: 5s } }\n", "missing field `peer`"),
-        ("  failover: { fencing: none }\n", "unknown variant `none`, expected one of process"),
+        ("  failover: { fencing: none }\n", "unknown variant `none`, expected one of auto"),
         ("  failover: { budget: many }\n", "expected budget to be a whole number"),
         ("  engine: { flavor: keydb }\n", "unknown variant `keydb`, expected one of redis, valkey"),
         ("  config: { maxmemory: [1] }\n", "expected a directive's value: text, a whole number"),
@@ -436,6 +437,20 @@ fn the_engine_that_is_found_must_be_the_one_that_is_asked_for() {
         "spec.durability: strict: needs the gate, and redis 6.2.16 cannot load it; use redis 7.0 \
          or newer or any valkey, or durability balanced"
     );
+}
+
+#[test]
+fn a_gate_is_demanded_by_its_name_and_by_strict_durability() {
+    for (spec, wants, demands) in [
+        ("{}", true, false),
+        ("{ failover: { fencing: auto } }", true, false),
+        ("{ failover: { fencing: process } }", false, false),
+        ("{ failover: { fencing: gate } }", true, true),
+        ("{ durability: strict }", true, true),
+    ] {
+        let spec_read = good(spec);
+        assert_eq!((spec_read.wants_gate(), spec_read.demands_gate()), (wants, demands), "{spec}");
+    }
 }
 
 #[test]

@@ -178,10 +178,14 @@ impl<'de> Deserialize<'de> for ProfileField {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fencing {
+    /// The gate where the engine can load it, else the process; durability `strict` asks for the
+    /// gate.
+    #[default]
+    Auto,
     /// The agent beside it: blind to what an engine does in the moment of its thaw.
     Process,
-    /// A module inside the engine: no late acknowledgement.
-    #[default]
+    /// A module inside the engine: no late acknowledgement. An engine that cannot load it is not
+    /// run.
     Gate,
     /// A rule of the kernel, for engines that take no module.
     Kernel,

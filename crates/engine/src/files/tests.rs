@@ -202,7 +202,8 @@ fn everything_else() {
              /nonexistent.so: cannot open shared object file: No such file or directory\n\
              6157:M 20 Nov 2026 23:23:16.633 # Can't load module from /nonexistent.so: server \
              aborting\n",
-            "a module could not be loaded: Can't load module from /nonexistent.so: server aborting",
+            "a module could not be loaded: Module /nonexistent.so failed to load: \
+             /nonexistent.so: cannot open shared object file: No such file or directory",
         ),
         (
             "7:M 20 Nov 2026 23:23:16.633 # Can't open or create append-only dir appendonlydir: \
