@@ -31,14 +31,18 @@ pub struct Stamp {
     /// last.
     #[serde(default)]
     pub filled: bool,
+    /// Empty after a stop that may have lost everything: such a copy proves nothing, whatever its
+    /// epoch and offset say, and comes after every complete one that holds something.
+    #[serde(default)]
+    pub hollow: bool,
 }
 
 impl Stamp {
-    /// Higher is fresher: complete before incomplete, then the epoch, then the offset, then the
-    /// line's own. Within one epoch there is one line of offsets, so they compare (failover.md 2.1,
-    /// one engine process one epoch).
-    pub fn rank(&self) -> (bool, Epoch, Offset, bool, bool) {
-        (self.complete, self.epoch, self.offset, self.origin, self.filled)
+    /// Higher is fresher: complete before incomplete, hollow last among the complete, then the
+    /// epoch, then the offset, then the line's own. Within one epoch there is one line of offsets,
+    /// so they compare (failover.md 2.1, one engine process one epoch).
+    pub fn rank(&self) -> (bool, bool, Epoch, Offset, bool, bool) {
+        (self.complete, !self.hollow, self.epoch, self.offset, self.origin, self.filled)
     }
 
     /// Compares two copies by freshness alone.

@@ -99,6 +99,12 @@ ends_well! {
     standing::grow,
 }
 
+/// By this luck the empty copy counts further than those with the write.
+#[test]
+fn an_empty_copy_that_counts_further_does_not_lead() {
+    well(&cases::all_stop(Cast::whole(26)));
+}
+
 #[test]
 fn a_thawed_engine_acknowledges_nothing_with_the_gate() {
     let (ending, late) = cases::freeze_and_thaw(Cast::whole(1), true);

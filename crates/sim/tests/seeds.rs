@@ -11,6 +11,16 @@ const SEEDS: &[(u64, &str)] = &[
     (7, "a released record was taken back by nobody in a new pod"),
     (54, "an interrupted full sync was called a loss, and the group began anew, empty"),
     (23, "a member that followed a dead primary kept a group without data from its new beginning"),
+    (1294, "an empty copy led again at once, past one outside of the electorate that held all"),
+    (
+        1875,
+        "a copy whose sync had ended before its stream was named was passed over for an empty one",
+    ),
+    (1764, "a copy whose engine ended just after its sync was called half, and an empty one led"),
+    (2398, "an empty copy that had asked before a fuller one was ready led all the same"),
+    (5918, "two empty copies waited for each other"),
+    (4629, "an appointed member's engine counted anew: its line began where nobody ever came"),
+    (5178, "an engine that a sync had emptied was called half (a fault of the simulator)"),
     (1347, "without a gate, an engine whose agent is frozen: a class of its own, no violation"),
     (
         6203,

@@ -106,7 +106,7 @@ impl Election {
     /// When this member may ask; `None` when it may not at all.
     fn candidacy_due(&self, now: Tick) -> Option<Tick> {
         let record = self.store.record()?;
-        let seated = self.is_of_record(&self.id);
+        let seated = self.is_of_record(&self.id) || self.may_stand_in(now);
         let succession = self.succession.as_ref().is_some_and(|s| !s.is_stuck(now));
         if !record.initialised || record.paused || self.store.lacking || !seated || succession {
             return None;
@@ -115,6 +115,9 @@ impl Election {
             return None;
         }
         if self.following_is_fresh(now) || self.somebody_better_is_well(now) {
+            return None;
+        }
+        if self.gives_way(now) {
             return None;
         }
         let calm = if record.is_released() {
@@ -127,6 +130,12 @@ impl Election {
         let rank = u64::from(self.own_rank(record));
         let begin = calm + Self::RANK_DELAY.scaled(rank, 1);
         Some(begin.max(self.candidacy_after).max(self.held_back_until()))
+    }
+
+    /// An empty copy that proves nothing does not go before others.
+    fn gives_way(&self, now: Tick) -> bool {
+        let since = self.orphan_since.unwrap_or(now).max(self.born);
+        self.memory.stamp.hollow && self.may_be_outdone(&self.standing(), since, now)
     }
 
     /// How many members of the record are known to be ranked before this one.
@@ -146,7 +155,7 @@ impl Election {
             now.since(*at) < recent
                 && report.ready
                 && !report.stopping
-                && self.is_of_record(&report.who.id)
+                && (self.is_of_record(&report.who.id) || !self.is_of_record(&self.id))
                 && report.stamp.is_above(&self.memory.stamp)
         })
     }
@@ -340,6 +349,9 @@ impl Election {
 
     fn close_promises(&mut self, now: Tick) {
         let shortfall = self.take_shortfall();
+        if self.gives_way(now) {
+            return self.give_up("this copy is empty, another may not be", Self::RANK_DELAY, now);
+        }
         let Some(candidate) = &self.candidate else { return };
         let granted = candidate.granted.clone();
         let answered: Vec<MemberName> = candidate.answered.iter().cloned().collect();

@@ -51,6 +51,11 @@ pub(crate) fn stands(report: &Standing, from: Offset, lineage: &Lineage) -> bool
     on_line || at_birth
 }
 
+/// Whether a copy is whole and of a line that it can tell.
+pub(crate) fn is_known(report: &Standing) -> bool {
+    report.stamp.complete && report.stamp.epoch > Epoch(0)
+}
+
 /// What is missing for a takeover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Shortfall {
@@ -84,7 +89,7 @@ pub(crate) fn data_suffice(
     if have < need {
         return Err(Shortfall::Witnesses(have, need));
     }
-    let one_complete = quorum.iter().any(|(_, r)| r.stamp.complete);
+    let one_complete = quorum.iter().any(|(_, r)| is_known(r));
     let one_stands = quorum.iter().any(|(seat, r)| stands(r, seat.from, lineage));
     // k = 0: no witnesses, one complete member.
     let enough = if electorate.copies == 0 || !standing_needed { one_complete } else { one_stands };

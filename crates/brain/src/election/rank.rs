@@ -42,6 +42,7 @@ mod tests {
                 complete,
                 origin: false,
                 filled: true,
+                hollow: false,
             },
             exact: true,
             attached_in: None,
@@ -79,6 +80,15 @@ mod tests {
         order.sort_by(|a, b| compare(a, b));
         let ordinals: Vec<u32> = order.iter().map(|s| s.who.id.name.ordinal()).collect();
         assert_eq!(ordinals, [3, 4, 2, 1, 0]);
+    }
+
+    #[test]
+    fn an_empty_copy_that_proves_nothing_comes_after_every_complete_one() {
+        let mut hollow = member(0, 9, 99, true);
+        hollow.stamp.hollow = true;
+        let (some, half) = (member(1, 1, 1, true), member(2, 9, 99, false));
+        assert_eq!(best([&hollow, &some, &half]), Some(&some));
+        assert_eq!(best([&hollow, &half]), Some(&hollow));
     }
 
     #[test]

@@ -79,6 +79,41 @@ impl Election {
             .collect()
     }
 
+    /// Before an empty copy leads, members that are silent, still loading, or hold something are
+    /// waited for: a while, since nothing says that they ever will lead. One that proves nothing
+    /// never goes before a whole copy that is ready.
+    pub(super) fn may_be_outdone(&self, best: &Standing, began: Tick, now: Tick) -> bool {
+        if best.keys > 0 {
+            return false;
+        }
+        let patient = now.since(began) < self.settings.timing.lease.scaled(2, 1);
+        let hollow = best.stamp.hollow;
+        let reports = self.recent_reports(now);
+        self.settings.others().filter(|m| **m != best.who.id.name).any(|m| match reports.get(m) {
+            Some(r) if hollow && r.ready && r.keys > 0 && r.stamp.is_above(&best.stamp) => true,
+            Some(r) => patient && (r.keys > 0 || (!r.ready && !r.virgin)),
+            None => patient && hollow,
+        })
+    }
+
+    /// Outside of the record, with data, where all of the record say that they have none.
+    pub(super) fn may_stand_in(&self, now: Tick) -> bool {
+        let reports = self.recent_reports(now);
+        let silent = self.settings.others().any(|m| !reports.contains_key(m));
+        let strict = matches!(self.settings.durability, Durability::Strict { .. });
+        if !self.memory.stamp.filled || (silent && (strict || !self.patience_is_over(now))) {
+            return false;
+        }
+        let members = self.members_of_record();
+        let bare = |r: &Standing| r.lost || r.virgin || r.stamp.hollow;
+        !members.is_empty()
+            && members.iter().all(|m| {
+                reports
+                    .get(&m.name)
+                    .is_some_and(|r| r.ready && (bare(r) || !self.is_of_record(&r.who.id)))
+            })
+    }
+
     fn patience_is_over(&self, now: Tick) -> bool {
         let since = self.orphan_since.unwrap_or(now).max(self.born);
         now.since(since) >= self.settings.recovery_timeout
@@ -209,7 +244,8 @@ impl Election {
             .map(|m| m.name.to_string())
             .collect();
         if let Some(fuller) = reports.values().find(|r| {
-            r.ready && !self.is_of_record(&r.who.id) && r.stamp.is_above(&self.memory.stamp)
+            let outside = r.ready && !self.is_of_record(&r.who.id);
+            outside && r.keys > 0 && r.stamp.is_above(&self.memory.stamp)
         }) && self.memory.keys == 0
         {
             let name = &fuller.who.id.name;
@@ -225,6 +261,9 @@ impl Election {
         }
         if matches!(self.settings.durability, Durability::Strict { .. }) {
             return Err(format!("strict waits for {} or a person", silent.join(", ")));
+        }
+        if self.memory.stamp.epoch == Epoch(0) {
+            return Err(format!("its data may be of any age without {}", silent.join(", ")));
         }
         if self.recovery_quorum(granted) {
             return Ok(format!(

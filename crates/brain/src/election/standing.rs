@@ -1,6 +1,6 @@
 //! How this member's data stand: its stamp, kept true by what the engine says (failover.md 2.8).
 
-use engine::Offset;
+use engine::{Offset, Replid};
 
 use crate::cure::Cure;
 use crate::effect::{Act, PersistId};
@@ -77,8 +77,12 @@ impl Election {
             } else if !self.memory.clean && !self.settings.fsync_always {
                 stamp.offset = stamp.offset.min(stamp.durable.max(Offset(0)));
             }
-            stamp.complete &= !self.memory.syncing;
             self.rank_cut_stamp_last();
+            if self.memory.syncing && view.keys > 0 {
+                // The files were whole before the sync and are after it: which of both, who knows.
+                self.stamp_of_unknown_line(&view.replid, view.offset.unwrap_or_default());
+            }
+            self.memory.stamp.complete &= !self.memory.syncing;
         } else if !was_virgin {
             self.stamp_lost();
             if before.complete {
@@ -125,6 +129,8 @@ impl Election {
             self.memory.stamp.offset = offset;
         }
         self.memory.stamp.filled = view.keys > 0;
+        self.memory.stamp.hollow =
+            self.memory.stamp.complete && view.keys == 0 && !self.memory.exact;
         if self.memory.stamp.complete {
             self.memory.keys = view.keys;
         }
@@ -149,6 +155,7 @@ impl Election {
             complete: true,
             origin: true,
             filled: view.keys > 0,
+            hollow: false,
         };
         self.memory.syncing = false;
         self.memory.exact = true;
@@ -178,7 +185,7 @@ impl Election {
         let Some(following) = &self.following else { return };
         let beat = &following.beat;
         if !beat.replid.is_known() || view.replid != beat.replid {
-            return;
+            return self.stamp_of_unknown_line(&view.replid, offset);
         }
         self.memory.syncing = false;
         let stamp = &mut self.memory.stamp;
@@ -192,6 +199,17 @@ impl Election {
         }
         if beat.link_seen == self.engine.link_run && offset >= beat.offset {
             self.memory.exact = true;
+        }
+    }
+
+    /// A full sync has ended, and no heartbeat has named the stream yet, or its engine ended with
+    /// it: the copy is whole, of an epoch that nobody can tell.
+    fn stamp_of_unknown_line(&mut self, replid: &Replid, offset: Offset) {
+        if self.memory.syncing {
+            self.memory.syncing = false;
+            self.memory.exact = false;
+            self.memory.stamp =
+                Stamp { replid: replid.clone(), offset, complete: true, ..Stamp::default() };
         }
     }
 

@@ -208,7 +208,7 @@ impl Election {
         }
         let stood = i_stand
             || quorum::data_suffice(&e, &lineage, &answers, standing_needed).is_ok()
-            || (e.copies == 0 && quorum.iter().any(|(_, r)| r.stamp.complete));
+            || (e.copies == 0 && quorum.iter().any(|(_, r)| quorum::is_known(r)));
         let keeps = self.settings.keeps(Cure::RestartedAsksWitnesses);
         if keeps && (have < witnesses || !stood) {
             self.blocked = Some(format!(
@@ -241,7 +241,8 @@ impl Election {
         let empty = !able && own.stamp.complete && best.keys == 0 && self.memory.keys > 0;
         let lesser = empty || (older && !self.stands_by_record(&best));
         let hopeful = lesser && self.may_still_load(now);
-        let premature = best.keys == 0 && self.somebody_may_hold_more(&best, now);
+        let began = self.succession.as_ref().map_or(now, |s| s.began);
+        let premature = self.may_be_outdone(&best, began, now);
         if fuller || own_fuller || hopeful || premature {
             return;
         }
@@ -263,19 +264,6 @@ impl Election {
         })
     }
 
-    /// Before an empty copy leads, members that are still loading, or hold something, are waited
-    /// for: a while, since nothing says that they ever will.
-    fn somebody_may_hold_more(&self, best: &Standing, now: Tick) -> bool {
-        let (lease, beat) = (self.settings.timing.lease, self.settings.timing.heartbeat);
-        let began = self.succession.as_ref().map_or(now, |s| s.began);
-        let mut reports = self.peers.values().filter_map(|p| p.report.as_ref());
-        now.since(began) < lease.scaled(2, 1)
-            && reports.any(|(r, at)| {
-                let other = r.who.id != best.who.id && now.since(*at) < beat.scaled(6, 1);
-                other && (r.keys > 0 || (!r.ready && !r.virgin))
-            })
-    }
-
     /// Whether this member's own engine may still come up with its data.
     fn may_still_load(&self, now: Tick) -> bool {
         let patience = self.settings.timing.lease.scaled(2, 1);
@@ -295,7 +283,8 @@ impl Election {
         let (Some(released), None) = (&record.released, &record.holder) else { return false };
         let mine = released.by.same_disk(&self.id) && self.settings.keeps(Cure::TakeBackRelease);
         mine && self.own_candidacy().is_some_and(|me| {
-            me.stamp.epoch == record.data_epoch() && me.stamp.offset >= released.offset
+            let whole = me.stamp.epoch == record.data_epoch() && !me.stamp.hollow;
+            whole && me.stamp.offset >= released.offset
         })
     }
 
@@ -310,7 +299,7 @@ impl Election {
         {
             return false;
         }
-        let reaches = quorum::stands(me, e.holder_from, lineage);
+        let reaches = quorum::stands(me, e.holder_from, lineage) && !me.stamp.hollow;
         reaches && (me.exact || e.is_empty())
     }
 
@@ -493,6 +482,13 @@ impl Election {
             None => stamp.complete && stamp.offset >= lineage.parent_start,
         };
         let able = holds && self.engine.is_ready() && self.stopping.is_none();
+        // Whoever appointed could not know that this engine counts anew: the line's start would be
+        // out of everybody's reach. It leads again from where it counts.
+        let anew = self.engine.view.as_ref().is_some_and(|view| !self.continues_stamp(view));
+        if able && anew && lineage.appointed.is_some() {
+            self.following = None;
+            return self.begin_succession("its engine counts anew".into(), None, now);
+        }
         if able || !self.settings.keeps(Cure::AppointedHoldsStamp) {
             let text = format!("{} is the holder of epoch {}", self.id.name, record.epoch);
             self.out.note(Reason::story("accepted", text));

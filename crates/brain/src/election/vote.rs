@@ -70,8 +70,8 @@ impl Election {
     /// Why this member would not promise, if so. The same for the pre-vote and the promise; the
     /// promise looks once more after the engine has let go.
     fn objection(&self, asked: &Candidacy, now: Tick) -> Option<Denial> {
-        let seated = self.may_vote();
-        if !seated {
+        let own = asked.candidate.id == self.id;
+        if !self.may_vote() && !own {
             return Some(Denial::NoSeat);
         }
         if let Some((promised, to)) = &self.memory.promised {
@@ -96,7 +96,6 @@ impl Election {
         if !self.engine.is_ready() {
             return Some(Denial::Busy);
         }
-        let own = asked.candidate.id == self.id;
         let fresher = self.memory.stamp.is_above(&asked.stamp) && !own;
         (fresher && self.settings.keeps(Cure::VotersProtect))
             .then(|| Denial::Fresher(self.memory.stamp.clone()))

@@ -126,7 +126,9 @@ impl World {
         let outs = server.promote(term)?;
         if was != Role::Primary {
             self.terms = term;
-            let (complete, held) = (server.complete, server.data.len());
+            // One that a sync has emptied is empty, not half: whether it may lead, others say.
+            let held = server.data.len();
+            let complete = server.complete || held == 0;
             let others = self.most_held_beside(m);
             self.note(Happening::Promoted { by: m, term, epoch, complete, held, others });
             self.say(m, || format!("engine promoted: term {term} epoch {epoch} writes {held}"));
