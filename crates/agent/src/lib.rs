@@ -291,7 +291,7 @@ impl<P: Platform> Beginning<P> {
             inbox: inbox.clone(),
             tasks: JoinSet::new(),
             asks: BTreeMap::new(),
-            decisions: decisions::Decisions::default(),
+            decisions: decisions::Decisions::open(&state::directory(&config.data)),
             store_timeout,
             base: 0,
             leaving: None,

@@ -28,9 +28,10 @@ fn fill(home: &Path, keys: usize) {
     let port = process::ports(home).1;
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("the engine");
     stream.set_read_timeout(Some(place::PATIENCE)).expect("a deadline");
-    let sets: String = (0..keys).map(|key| format!("SET key-{key} 1\r\n")).collect();
-    let text = format!("AUTH clients-password\r\n{sets}");
-    stream.write_all(text.as_bytes()).expect("the engine reads");
+    let auth = ["AUTH clients-password\r\n".to_owned()];
+    let sets = (0..keys).map(|key| format!("SET key-{key} 1\r\n"));
+    let text: Vec<String> = auth.into_iter().chain(sets).collect();
+    stream.write_all(text.concat().as_bytes()).expect("the engine reads");
     for line in BufReader::new(stream).lines().take(keys + 1) {
         assert_eq!(line.expect("a reply"), "+OK");
     }
@@ -152,4 +153,39 @@ async fn a_stop_that_cannot_be_marked_counts_as_an_unclean_one() {
     assert_eq!(keys(home.path()).await, "1.0");
     agent.kill().expect("our child");
     agent.wait().expect("our child");
+}
+
+#[tokio::test]
+async fn the_decisions_of_a_killed_agent_can_still_be_read() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (mut agent, engine) = spawn_agent(home.path()).await;
+    let report = report(home.path()).await;
+    assert!(report.decisions.iter().any(|d| d.story && d.epoch > 0), "{:?}", report.decisions);
+    let last = report.decisions.last().expect("it has decided").text.clone();
+    let file = data(home.path()).join("interrex/decisions.jsonl");
+    until("the last of them to be written", || async {
+        std::fs::read_to_string(&file).ok().filter(|text| text.contains(&last))
+    })
+    .await;
+    agent.kill().expect("our child");
+    agent.wait().expect("our child");
+    until("its engine to be gone", || async { kill(engine, None).err() }).await;
+    // The kill fell into the middle of a line.
+    let mut text = std::fs::OpenOptions::new().append(true).open(&file).expect("the file");
+    text.write_all(b"{\"at_ms\":17").expect("written");
+    let (mut agent, _) = spawn_agent(home.path()).await;
+    let again = self::report(home.path()).await.decisions;
+    assert!(again.starts_with(&report.decisions), "{again:?}");
+    assert!(again.len() > report.decisions.len(), "and it goes on");
+    agent.kill().expect("our child");
+    agent.wait().expect("our child");
+}
+
+async fn report(home: &Path) -> brain::report::MemberReport {
+    let http = process::ports(home).0;
+    until("a report", || async {
+        let (code, body) = place::http(http, "GET", "/v1/status", "", "").await?;
+        (code == 200).then(|| serde_json::from_str(&body).expect("a report"))
+    })
+    .await
 }
