@@ -62,7 +62,7 @@ make_group() {
 
 enable_controllers() {
     local controller
-    for controller in $(cat "$1/cgroup.controllers"); do
+    for controller in $(<"$1/cgroup.controllers"); do
         echo "+$controller" >"$1/cgroup.subtree_control" 2>/dev/null || true
     done
 }
@@ -89,9 +89,15 @@ is_frozen() {
     fi
 }
 
-is_thawed() { ! cgroup_v2 && [[ $(cat "$(freezer_of "$1")/freezer.state") == THAWED ]] || {
-    cgroup_v2 && ! is_frozen "$1"
-}; }
+is_thawed() {
+    local group
+    group=$(freezer_of "$1")
+    if cgroup_v2; then
+        grep -q '^frozen 0$' "$group/cgroup.events"
+    else
+        [[ $(cat "$group/freezer.state") == THAWED ]]
+    fi
+}
 
 freeze_group() {
     if cgroup_v2; then
@@ -117,10 +123,23 @@ kill_group() {
     local pids
     [[ -d $(freezer_of "$1") ]] || return 0
     freeze_group "$1"
+    end_connections "$1"
     mapfile -t pids < <(pids_in "$1")
     ((${#pids[@]} == 0)) || kill -KILL "${pids[@]}" 2>/dev/null || true
     thaw_group "$1"
     await 20 "ending every process of $1" is_empty "$1"
+}
+
+# A connection that outlives its process goes on trying for minutes where nobody answers, and keeps
+# its network namespace, with every cable in it, for as long. So connections end before processes.
+end_connections() {
+    local pid namespace seen=' '
+    for pid in $(pids_in "$1"); do
+        namespace=$(readlink "/proc/$pid/ns/net") || continue
+        [[ $seen != *" $namespace "* ]] || continue
+        seen+="$namespace "
+        nsenter --net="/proc/$pid/ns/net" ss --kill --tcp state connected >/dev/null 2>&1 || true
+    done
 }
 
 # remove_groups NAME: the groups below `ixk/NAME` and itself; without a name all of `ixk`.

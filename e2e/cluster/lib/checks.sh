@@ -2,15 +2,16 @@
 # What the machine must be able to do, said in words before anything is started.
 
 check_machine() {
-    # shellcheck disable=SC2016 # expanded by the inner shell
-    unshare --net --mount sh -c 'ip link add ixprobe type bridge 2>/dev/null' ||
-        die "this kernel or this container makes no namespaces with a bridge in them" \
-            "root needs CAP_SYS_ADMIN and CAP_NET_ADMIN, the kernel the modules bridge and veth"
-    unshare --net ip link add ixprobe type veth peer name ixprobe2 2>/dev/null ||
-        die "this kernel has no veth" "modprobe veth"
-    ! command -v nft >/dev/null ||
-        unshare --net nft 'add table ip ixprobe; add chain ip ixprobe c { type nat hook output priority 0; }' \
-            2>/dev/null || die "this kernel has no nftables with NAT" "modprobe nf_tables nft_chain_nat"
+    local missing
+    # One probe in a namespace of its own; it prints what it could not do. nft may come later.
+    missing=$(unshare --net --mount sh -c '
+        ip link add ixprobe type bridge || echo bridge
+        ip link add ixprobe1 type veth peer name ixprobe2 || echo veth
+        ! command -v nft >/dev/null || nft add table ip ixprobe "{ chain c {
+            type nat hook postrouting priority 0; masquerade; }; }" || echo nf_tables' 2>/dev/null) ||
+        die "root may make no namespaces here" \
+            "in a container: run it privileged (CAP_SYS_ADMIN and CAP_NET_ADMIN)"
+    [[ -z $missing ]] || die "this kernel lacks ${missing//$'\n'/, }" "modprobe ${missing//$'\n'/ }"
     grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null ||
         die "this kernel has no overlay file system" "modprobe overlay"
     check_cgroups

@@ -105,8 +105,10 @@ start_apiserver() {
 
 stop_apiserver() { halt kube-apiserver 5 KILL; }
 
+# The open port first: asking costs a start of kubectl each time, and the server needs the processor.
 apiserver_is_ready() {
-    [[ $(kubectl get --raw /readyz --request-timeout=2s) == ok ]]
+    in_control bash -c 'exec 3<>/dev/tcp/127.0.0.1/6443' &&
+        [[ $(kubectl get --raw /readyz --request-timeout=2s) == ok ]]
 }
 
 apiserver_is_gone() { ! pid_of kube-apiserver; }
@@ -158,12 +160,3 @@ EOF_PROXY
 
 # The kube-proxy of the tests reads node1's object: it needs some node's, and adds none of its own.
 start_control_proxy() { start_proxy proxy-control control ixk node1; }
-
-stop_control() {
-    local name
-    for name in delay proxy-control coredns kube-scheduler kube-controller-manager kube-apiserver; do
-        halt "$name" 2 KILL
-    done
-    halt etcd 2 KILL
-    kill_group control
-}

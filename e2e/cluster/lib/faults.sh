@@ -13,19 +13,22 @@ fault_thaw() { [[ ! -d $(freezer_of "$1") ]] || thaw_group "$1"; }
 
 # The host's cable is out: nothing in, nothing out; its pods still reach each other.
 fault_cut() {
+    host_is_up "$1" || die "$1 is without power" "fault boot $1"
     in_control ip link set "$(port_of "$1")" down
     await 5 "cutting $1" port_is_down "$1"
 }
 
 fault_heal() {
+    host_is_up "$1" || die "$1 is without power" "fault boot $1"
     in_control ip link set "$(port_of "$1")" up
-    in_host "$1" nft delete table inet cut 2>/dev/null || true
+    in_host "$1" nft delete table inet cut_api 2>/dev/null || true
+    in_host "$1" nft delete table inet cut_peers 2>/dev/null || true
     await 10 "healing $1" reaches_control "$1"
 }
 
 # The host and its pods lose the API server; names, other hosts and clients stay.
 fault_cut_api() {
-    cut_by_rules "$1" 'tcp dport 6443 drop' 'tcp sport 6443 drop'
+    cut_by_rules "$1" cut_api 'tcp dport 6443 drop' 'tcp sport 6443 drop'
 }
 
 # The host and its pods lose the other hosts and their pods; API server, names, and clients in the
@@ -37,50 +40,42 @@ fault_cut_peers() {
         there+="$and$(address_of "$other"), $(pods_of "$other")"
         and=', '
     done
-    cut_by_rules "$1" "ip daddr { $there } drop" "ip saddr { $there } drop"
+    cut_by_rules "$1" cut_peers "ip daddr { $there } drop" "ip saddr { $there } drop"
 }
 
-# cut_by_rules NODE OUT IN: after the turning of service addresses, before anything else.
+# cut_by_rules NODE TABLE OUT IN: looks at packets whose service addresses are turned already.
 cut_by_rules() {
     in_host "$1" nft -f - <<EOF_RULES
-table inet cut
-delete table inet cut
-table inet cut {
-    chain out { type filter hook postrouting priority 90; $2; }
-    chain in { type filter hook prerouting priority -90; $3; }
+table inet $2
+delete table inet $2
+table inet $2 {
+    chain out { type filter hook postrouting priority 90; $3; }
+    chain in { type filter hook prerouting priority -90; $4; }
 }
 EOF_RULES
-    await 5 "cutting $1" in_host "$1" nft list table inet cut
+    await 5 "cutting $1" in_host "$1" nft list table inet "$2"
 }
 
-# Power off: silent in one instant, since a process that dies still says goodbye to its peers.
+# Power off: silent in one instant. The cable goes first, since a process that dies still says
+# goodbye to its peers.
 fault_power_cut() {
-    in_control ip link set "$(port_of "$1")" down
-    await 5 "cutting $1" port_is_down "$1"
+    in_control ip link delete "$(port_of "$1")" 2>/dev/null || true
+    await 5 "cutting $1" no_port "$1"
     stop_host "$1"
-    # What of the pods' network is left hangs on nothing: connections and rules go with a power cut.
     remove_namespace "$(namespace_of "$1")"
 }
 
 # Power on: the disk as it was, everything else new.
 fault_boot() {
-    if ! host_is_up "$1"; then
-        [[ -e /run/netns/$(namespace_of "$1") ]] || {
-            await 10 "the old cable of $1" no_port "$1"
-            in_control ip route del "$(pods_of "$1")" 2>/dev/null || true
-            make_host_network "$1"
-        }
-    fi
+    [[ -e /run/netns/$(namespace_of "$1") ]] || make_host_network "$1"
     start_host "$1"
     start_kubelet "$1"
-    await 30 "the boot of $1" on_node_ctr "$1" version
 }
 
 host_is_up() { pid_of "$1" >/dev/null && pid_of "$1-kubelet" >/dev/null; }
 no_port() { ! in_control ip link show "$(port_of "$1")"; }
 port_is_down() { ! in_control ip -o link show "$(port_of "$1")" | grep -q '[<,]UP[,>]'; }
-reaches_control() { in_host "$1" ip neigh flush all && in_host "$1" bash -c \
-    "exec 3<>/dev/tcp/$control_ip/53"; }
+reaches_control() { in_host "$1" timeout 1 bash -c "exec 3<>/dev/tcp/$control_ip/53"; }
 
 # --- the API server ---------------------------------------------------------------------------
 
@@ -138,7 +133,10 @@ find_container() {
     filter+=",labels.\"io.kubernetes.pod.name\"==$2,labels.\"io.cri-containerd.kind\"==container"
     [[ -z $3 ]] || filter+=",labels.\"io.kubernetes.container.name\"==$3"
     for node in "${nodes[@]}"; do
-        host_is_up "$node" && ! is_frozen "$node" || continue
+        # A frozen containerd never answers.
+        if ! host_is_up "$node" || is_frozen "$node"; then
+            continue
+        fi
         for id in $(on_node_ctr "$node" containers list -q "$filter"); do
             ! container_runs "$node" "$id" || { echo "$node $id"; return 0; }
         done

@@ -129,6 +129,14 @@ nodes_are_ready() {
     done
 }
 
+everything_runs() {
+    local file
+    for file in "$state"/pid/*; do
+        pid_of "${file##*/}" >/dev/null || return 1
+    done
+    nodes_are_ready
+}
+
 # stop_host NODE: every process of it at one instant, then its groups. Its disk stays.
 stop_host() {
     local name

@@ -25,6 +25,7 @@ in_host() {
 
 make_namespace() {
     ip netns add "$1"
+    # shellcheck disable=SC2016 # expanded by the inner shell
     # Forwarding and its kin are of the namespace; the machine's own stay as they are.
     nsenter --net="/run/netns/$1" sh -c '
         echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -57,7 +58,7 @@ make_host_network() {
     # A default route, since programs look for one to find their own address. It leads to ixk,
     # which has none itself.
     in_host "$node" ip route add default via "$control_ip"
-    in_control ip route add "$(pods_of "$node")" via "$(address_of "$node")"
+    in_control ip route replace "$(pods_of "$node")" via "$(address_of "$node")"
     for other in "${nodes[@]}"; do
         [[ $other == "$node" ]] ||
             in_host "$node" ip route add "$(pods_of "$other")" via "$(address_of "$other")"
