@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::file::Lock;
 use crate::home::{Home, HomeError, Part};
+use crate::logs;
 use crate::process::{self, Process, ProcessError, Start};
 
 #[cfg(test)]
@@ -120,6 +121,14 @@ pub async fn run(home: Home, parts: Parts) -> Result<(), KeeperError> {
         let kept = Arc::clone(&kept);
         running.spawn(async move { keep(&kept.0, &kept.1, &part).await });
     }
+    let logs = kept
+        .0
+        .parts()
+        .into_iter()
+        .chain([Part::Keeper])
+        .map(|part| kept.0.log_file(&part))
+        .collect();
+    running.spawn(logs::watch(logs));
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a watch of the keeper broke");

@@ -8,6 +8,7 @@ pub mod home;
 pub mod http;
 pub mod keeper;
 pub mod links;
+mod logs;
 pub mod observe;
 pub mod parts;
 pub mod platform;

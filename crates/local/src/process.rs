@@ -20,12 +20,10 @@ use tokio::process::Child;
 use tokio::time::Instant;
 
 use crate::file::{self, FileError};
+use crate::logs;
 
 #[cfg(test)]
 mod tests;
-
-/// A log that is longer than this when its process starts is put aside first, in bytes.
-const LONGEST_LOG: u64 = 16 << 20;
 
 /// How often an ending process is looked at: it cannot be waited for, it may be nobody's child.
 const LOOK: Duration = Duration::from_millis(10);
@@ -225,7 +223,7 @@ pub struct Start<'a> {
 /// It outlives its starter; while the starter lives, the runtime reaps it.
 pub fn start(start: Start<'_>) -> Result<Child, ProcessError> {
     let failed = |source| ProcessError::Log { path: start.log.to_owned(), source };
-    put_aside(start.log).map_err(failed)?;
+    logs::put_aside(start.log).map_err(failed)?;
     let log = OpenOptions::new()
         .append(true)
         .create(true)
@@ -244,19 +242,6 @@ pub fn start(start: Start<'_>) -> Result<Child, ProcessError> {
     tokio::process::Command::from(command)
         .spawn()
         .map_err(|source| ProcessError::Start { program: start.program.to_owned(), source })
-}
-
-fn put_aside(log: &Path) -> io::Result<()> {
-    match fs::metadata(log) {
-        Ok(about) if about.len() > LONGEST_LOG => {
-            let mut old = log.as_os_str().to_owned();
-            old.push(".1");
-            fs::rename(log, old)
-        }
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 /// The boot and the tick of the start (field 22 of `/proc/PID/stat`): a tick alone may come again
