@@ -8,9 +8,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=../versions.sh
 source "$here/versions.sh"
 
-# Built parts: survive `down`, shared by every tree of this user, remove the directory to start over.
+# Built parts: survive `down`, shared by every tree of this user. Remove it to start over.
 cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/interrex/e2e
-# Everything of the running cluster: gone after `down`. One cluster a machine, so one fixed place.
+# All of the running cluster: gone after `down`. One cluster a machine, so one fixed place.
 # Not under /run, /var/lib or /var/log, of which each host has its own (lib/hosts.sh).
 state=/var/cache/interrex-e2e
 kubeconfig=$state/kubeconfig
@@ -85,8 +85,8 @@ process_state() {
     echo "${stat%% *}"
 }
 
-# launch NAME CGROUP NAMESPACE[:HOST] COMMAND…: starts a process that outlives this script. HOST is
-# the name of a recorded process whose mounts and host name it gets. Does nothing when it runs.
+# launch NAME CGROUP NAMESPACE[:HOST] COMMAND…: starts a process that outlives this script. HOST
+# is a recorded process whose mounts and host name it gets. Does nothing when it runs.
 launch() {
     local name=$1 group=$2 namespace=${3%%:*} host=${3#*:} within=()
     shift 3
@@ -114,7 +114,6 @@ halt() {
 
 # --- who may, and which cluster ---------------------------------------------------------------
 
-# Where the cluster comes from: `given` (E2E_KUBECONFIG), `kind`, or `own`.
 cluster_kind() {
     if [[ -n ${E2E_KUBECONFIG:-} ]]; then
         echo given
@@ -126,6 +125,9 @@ cluster_kind() {
         die "E2E_CLUSTER=$E2E_CLUSTER is no kind of cluster" "set it to kind, or leave it out"
     fi
 }
+
+# Where the cluster comes from: `given` (E2E_KUBECONFIG), `kind`, or `own`.
+cluster=$(cluster_kind)
 
 require_root() {
     [[ $(uname -s) == Linux ]] ||

@@ -118,7 +118,7 @@ thaw_group() {
 }
 
 # kill_group NAME: ends every process at one instant: frozen first, so that none acts on the death
-# of another; a frozen process of v1 takes its SIGKILL when it is thawed, before any code of its own.
+# of another. A frozen process of v1 takes its SIGKILL when it is thawed, before its own code.
 kill_group() {
     local pids
     [[ -d $(freezer_of "$1") ]] || return 0

@@ -3,12 +3,14 @@
 
 check_machine() {
     local missing
+    # shellcheck disable=SC2016 # expanded by nobody
     # One probe in a namespace of its own; it prints what it could not do. nft may come later.
     missing=$(unshare --net --mount sh -c '
         ip link add ixprobe type bridge || echo bridge
         ip link add ixprobe1 type veth peer name ixprobe2 || echo veth
         ! command -v nft >/dev/null || nft add table ip ixprobe "{ chain c {
-            type nat hook postrouting priority 0; masquerade; }; }" || echo nf_tables' 2>/dev/null) ||
+            type nat hook postrouting priority 0; masquerade; }; }" || echo nf_tables' \
+        2>/dev/null) ||
         die "root may make no namespaces here" \
             "in a container: run it privileged (CAP_SYS_ADMIN and CAP_NET_ADMIN)"
     [[ -z $missing ]] || die "this kernel lacks ${missing//$'\n'/, }" "modprobe ${missing//$'\n'/ }"

@@ -105,7 +105,7 @@ start_apiserver() {
 
 stop_apiserver() { halt kube-apiserver 5 KILL; }
 
-# The open port first: asking costs a start of kubectl each time, and the server needs the processor.
+# The open port first: asking starts a kubectl each time, and the server needs the processor.
 apiserver_is_ready() {
     in_control bash -c 'exec 3<>/dev/tcp/127.0.0.1/6443' &&
         [[ $(kubectl get --raw /readyz --request-timeout=2s) == ok ]]

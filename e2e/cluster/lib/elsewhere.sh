@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # variables of base.sh
-# The faults that any cluster can be given, through its API: for E2E_KUBECONFIG and E2E_CLUSTER=kind.
+# The faults that any cluster can be given, through its API (E2E_KUBECONFIG, E2E_CLUSTER=kind).
 # On kind, a host is a container, so it can be frozen, cut and powered off by Docker.
 
 elsewhere_kubectl() {
@@ -26,7 +26,7 @@ fault_elsewhere() {
     await-ready) await "${2:-60}" "$1 to be ready" ready_elsewhere "$1" ;;
     await-not-ready) await "${2:-90}" "$1 to be not ready" not_ready_elsewhere "$1" ;;
     *)
-        [[ $(cluster_kind) == kind ]] || not_here "$what"
+        [[ $cluster == kind ]] || not_here "$what"
         fault_of_kind "$what" "$@"
         ;;
     esac

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # variables of base.sh
-# Faults of hosts, of the API server and of containers. Each ends when its effect can be seen, within
-# a deadline, and does nothing when the effect is there already.
+# Faults of hosts, of the API server and of containers. Each ends when its effect can be seen,
+# within a deadline, and does nothing when the effect is there already.
 
 # --- hosts ------------------------------------------------------------------------------------
 

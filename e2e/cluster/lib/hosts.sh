@@ -2,7 +2,7 @@
 # The hosts: each is a network namespace (lib/network.sh), a mount and a host name namespace, and a
 # cgroup, in which containerd, a kubelet and a kube-proxy run.
 #
-# A host has /run, /var/lib and /var/log of its own, as a machine has: /var/lib and /var/log are kept
+# A host has /run, /var/lib and /var/log of its own, as a machine has: /var/lib and /var/log stay
 # in $state/nodeN over a power cut, /run is empty after it. Everything else is the machine's.
 
 # in_node NODE COMMAND…: with the host's network, mounts and name.
@@ -121,9 +121,9 @@ node_is_ready() {
 node_is_not_ready() { ! node_is_ready "$1"; }
 
 nodes_are_ready() {
-    local node states
+    local node states ready='{.status.conditions[?(@.type=="Ready")].status}'
     states=$(kubectl get nodes --request-timeout=5s -o \
-        jsonpath='{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}')
+        jsonpath="{range .items[*]}{.metadata.name}=$ready {end}")
     for node in "${nodes[@]}"; do
         [[ $states == *"$node=True"* ]] || return 1
     done

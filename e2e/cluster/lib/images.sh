@@ -49,7 +49,8 @@ import_image() {
     local archive=$1 node=$2 sum
     sum=$(sha256sum "$archive" | cut -d' ' -f1)
     ! grep -qs "^$sum$" "$state/$node/etc/images" || return 0
-    on_node_ctr "$node" images import --no-unpack - <"$archive" >>"$state/log/$node-images.log" 2>&1 ||
+    on_node_ctr "$node" images import --no-unpack - <"$archive" \
+        >>"$state/log/$node-images.log" 2>&1 ||
         die "$archive could not be imported on $node" "see $state/log/$node-images.log"
     echo "$sum" >>"$state/$node/etc/images"
 }
@@ -71,12 +72,18 @@ make_pause_image() {
     rm -rf "$work"
 }
 
+# What the images are made of, for machines that only make images.
+make_image_parts() {
+    mkdir -p "$built"
+    unpack_debian
+}
+
 # make_interrex_image BINARY NAME OUT: what the Dockerfile makes: FROM scratch, one file, no root.
 make_interrex_image() {
     local work
     [[ -x $1 ]] || die "$1 is no program" "build it: make build"
     ! ldd "$1" >/dev/null 2>&1 ||
-        say "warning: $1 needs shared libraries, so it starts in no empty image: build it static"
+        say "warning: $1 needs shared libraries, and an empty image has none: build it static"
     work=$(mktemp -d)
     install -m 0755 "$1" "$work/interrex"
     pack "$2" "$work" "$3" '{"Entrypoint":["/interrex"],"User":"65532:65532"}'
@@ -93,7 +100,7 @@ make_engine_image() {
     mkdir -p "$work"/{bin,etc,data,run,tmp,proc,sys,dev,usr/bin,usr/local/bin}
     chmod 1777 "$work/tmp"
     copy_programs "$flavour" "$root" "$work"
-    cp "$parts/debian/bin/busybox" "$work/bin/busybox"
+    cp "$built/$debian_key/bin/busybox" "$work/bin/busybox"
     "$work/bin/busybox" --list | while read -r applet; do
         # Not over a program of that name, and not the ones that only confuse: init, reboot.
         case $applet in busybox | init | linuxrc | reboot | halt | poweroff) continue ;; esac

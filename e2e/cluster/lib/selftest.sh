@@ -190,7 +190,8 @@ at_rest() {
 
 nothing_left() {
     local found=0 left
-    for left in /run/netns/ix* "$cgroup_root"/*/"$cgroup_top" "$cgroup_root/$cgroup_top" "$state"; do
+    for left in /run/netns/ix* "$cgroup_root"/*/"$cgroup_top" "$cgroup_root/$cgroup_top" \
+        "$state"; do
         [[ ! -e $left ]] || { echo "left: $left"; found=1; }
     done
     ! grep -F "$state" /proc/[0-9]*/mountinfo 2>/dev/null || found=1
