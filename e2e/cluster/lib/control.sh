@@ -122,6 +122,8 @@ start_controllers() {
         --kubeconfig="$pki/kube-scheduler.kubeconfig" --leader-elect=false --secure-port=0
 }
 
+# After its rights are there: what is refused at the start is asked again only seconds later. It
+# forgets at once that a name was unknown, since tests ask for what they have just made.
 start_dns() {
     cat >"$state/Corefile" <<EOF_COREFILE
 .:53 {
@@ -131,12 +133,21 @@ start_dns() {
         pods insecure
         ttl 5
     }
-    cache 5
+    cache 5 {
+        success 9984 5 1
+        denial 9984 1 0
+    }
     ready 127.0.0.1:8181
 }
 EOF_COREFILE
-    echo "nameserver $control_ip" >"$state/resolv.conf"
     launch coredns control ixk "$parts/coredns" -conf "$state/Corefile"
+}
+
+dns_is_ready() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    in_control timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8181
+        printf "GET /ready HTTP/1.0\r\n\r\n" >&3
+        read -r -u 3 line; [[ $line == *" 200 "* ]]'
 }
 
 # start_proxy NAME CGROUP NAMESPACE[:HOST] NODE

@@ -32,7 +32,7 @@ start_host() {
         containerd --config "$state/$node/etc/containerd.toml"
 }
 
-host_is_mounted() { [[ -e /proc/$(pid_of "$1")/root/run/host-is-up ]]; }
+host_is_mounted() { in_node "$1" test -e /run/host-is-up; }
 
 start_kubelet() {
     local node=$1 zone
