@@ -42,17 +42,22 @@ now_ms() {
 
 # await SECONDS WHAT COMMAND…: runs the command until it succeeds; dies with WHAT at the deadline.
 await() {
-    local deadline=$((SECONDS + $1)) what=$2
+    local deadline=$((SECONDS + $1)) what=$2 looks=0
     shift 2
     until "$@" >/dev/null 2>&1; do
         ((SECONDS <= deadline)) || die "$what: not within its deadline" "the logs are in $state/log"
-        pause
+        pause $((++looks))
     done
 }
 
-# The pause between two looks at a condition: 50 ms, without starting a process.
+# The pause between two looks at a condition, without starting a process: 50 ms, and 200 ms after
+# ten looks, since looking costs the processor that the other side needs to get there.
 exec {never}<> <(:)
-pause() { read -r -t 0.05 -u "$never" || true; }
+pause() {
+    local seconds=0.05
+    ((${1:-0} <= 10)) || seconds=0.2
+    read -r -t "$seconds" -u "$never" || true
+}
 
 # --- long-running processes -------------------------------------------------------------------
 #

@@ -143,11 +143,14 @@ EOF_COREFILE
     launch coredns control ixk "$parts/coredns" -conf "$state/Corefile"
 }
 
-dns_is_ready() {
+dns_is_ready() { says_ok ixk 8181 /ready; }
+
+# says_ok NAMESPACE PORT PATH: whether a server on its loopback answers 200.
+says_ok() {
     # shellcheck disable=SC2016 # expanded by the inner shell
-    in_control timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8181
-        printf "GET /ready HTTP/1.0\r\n\r\n" >&3
-        read -r -u 3 line; [[ $line == *" 200 "* ]]'
+    nsenter --net="/run/netns/$1" timeout 1 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0"
+        printf "GET %s HTTP/1.0\r\n\r\n" "$1" >&3
+        read -r -u 3 line; [[ $line == *" 200 "* ]]' "$2" "$3"
 }
 
 # start_proxy NAME CGROUP NAMESPACE[:HOST] NODE
@@ -171,3 +174,21 @@ EOF_PROXY
 
 # The kube-proxy of the tests reads node1's object: it needs some node's, and adds none of its own.
 start_control_proxy() { start_proxy proxy-control control ixk node1; }
+
+# restart_proxies PERIOD: every kube-proxy with another minSyncPeriod; rules that are there stay.
+restart_proxies() {
+    local node
+    echo "$1" >"$state/min-sync-period"
+    halt proxy-control 2 TERM
+    start_control_proxy
+    for node in "${nodes[@]}"; do
+        host_is_up "$node" || continue
+        halt "$node-proxy" 2 TERM
+        start_proxy "$node-proxy" "$node" "$(namespace_of "$node"):$node" "$node"
+    done
+    await 30 "the kube-proxy of ixk" says_ok ixk 10256 /healthz
+    for node in "${nodes[@]}"; do
+        ! host_is_up "$node" ||
+            await 30 "the kube-proxy of $node" says_ok "$(namespace_of "$node")" 10256 /healthz
+    done
+}

@@ -72,7 +72,6 @@ fault_boot() {
     start_kubelet "$1"
 }
 
-host_is_up() { pid_of "$1" >/dev/null && pid_of "$1-kubelet" >/dev/null; }
 no_port() { ! in_control ip link show "$(port_of "$1")"; }
 port_is_down() { ! in_control ip -o link show "$(port_of "$1")" | grep -q '[<,]UP[,>]'; }
 reaches_control() { in_host "$1" timeout 1 bash -c "exec 3<>/dev/tcp/$control_ip/53"; }

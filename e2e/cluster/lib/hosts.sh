@@ -129,6 +129,8 @@ nodes_are_ready() {
     done
 }
 
+host_is_up() { pid_of "$1" >/dev/null && pid_of "$1-kubelet" >/dev/null; }
+
 everything_runs() {
     local file
     for file in "$state"/pid/*; do
