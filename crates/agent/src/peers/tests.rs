@@ -3,77 +3,18 @@
 use std::time::Duration;
 
 use brain::{Epoch, Input};
-use platform::{Listen, PeerAddress, Published, RecordStore, RouteStore, StoreError};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::frame::{Answer, Hello, Purpose, Session};
 use super::*;
 use crate::inbox::Inbound;
+use place::{Ports, Store, TestPlace};
+
+#[path = "../../tests/support/memory.rs"]
+mod place;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A place with nothing but addresses.
-struct Addresses(BTreeMap<MemberName, String>);
-
-impl Platform for Addresses {
-    type Record = Self;
-    type Roster = Self;
-    type Route = Self;
-    fn record(&self) -> &Self {
-        self
-    }
-    fn roster(&self) -> &Self {
-        self
-    }
-    fn route(&self) -> &Self {
-        self
-    }
-}
-
-impl RecordStore for Addresses {
-    async fn read(
-        &self,
-        _: Duration,
-    ) -> Result<Option<(brain::Version, brain::Record)>, StoreError> {
-        Err(StoreError::Unavailable(String::new()))
-    }
-    async fn replace(
-        &self,
-        _: Option<&brain::Version>,
-        _: &brain::Record,
-        _: Duration,
-    ) -> Result<brain::Version, StoreError> {
-        Err(StoreError::Conflict)
-    }
-    async fn changed(
-        &self,
-        _: Option<&brain::Version>,
-        _: Duration,
-    ) -> Result<Option<(brain::Version, brain::Record)>, StoreError> {
-        Err(StoreError::Unavailable(String::new()))
-    }
-}
-
-impl RouteStore for Addresses {
-    async fn publish(&self, _: &brain::Route, _: Duration) -> Result<Published, StoreError> {
-        Ok(Published::Done)
-    }
-}
-
-impl Roster for Addresses {
-    fn me(&self) -> Listen {
-        unreachable!("the channel asks for others only")
-    }
-    fn peer(&self, member: &MemberName) -> Option<PeerAddress> {
-        let peer = self.0.get(member)?.clone();
-        let (engine_host, engine_port, announced) = (String::new(), 0, (String::new(), 0));
-        Some(PeerAddress { peer, engine_host, engine_port, announced })
-    }
-    fn members(&self) -> Vec<MemberName> {
-        self.0.keys().cloned().collect()
-    }
-}
 
 fn keys(text: &str) -> PeerKeys {
     let dir = tempfile::tempdir().unwrap();
@@ -96,10 +37,10 @@ struct End {
 }
 
 impl End {
-    fn of(identity: &Identity, listener: TcpListener, at: &BTreeMap<MemberName, String>) -> Self {
+    fn of(identity: &Identity, listener: TcpListener, at: &BTreeMap<MemberName, Ports>) -> Self {
         let (inbox, heard) = mpsc::channel(64);
         let members: Vec<MemberName> = at.keys().cloned().collect();
-        let place = Arc::new(Addresses(at.clone()));
+        let place = Arc::new(TestPlace::new(&Store::new(None), &identity.me, at));
         Self { peers: Peers::start(identity, &place, &members, listener, &inbox), heard }
     }
 
@@ -128,10 +69,14 @@ impl End {
     }
 }
 
-async fn two() -> (TcpListener, TcpListener, BTreeMap<MemberName, String>) {
+/// The roster knows no more of a member than where its agent listens.
+fn at(listener: &TcpListener) -> Ports {
+    Ports { peer: listener.local_addr().unwrap().port(), http: 0, engine: 0 }
+}
+
+async fn two() -> (TcpListener, TcpListener, BTreeMap<MemberName, Ports>) {
     let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = |l: &TcpListener| l.local_addr().unwrap().to_string();
     let map = BTreeMap::from([("cart-0".into(), at(&first)), ("cart-1".into(), at(&second))]);
     (first, second, map)
 }
@@ -176,7 +121,7 @@ async fn a_cut_link_is_noticed_although_nothing_is_closed() {
     let (first, _second, mut at) = two().await;
     // Welcomes us and then swallows everything, as a cut with open connections does.
     let hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    at.insert("cart-1".into(), hole.local_addr().unwrap().to_string());
+    at.insert("cart-1".into(), self::at(&hole));
     let mut zero = End::of(&identity("g", "cart-0", KEY), first, &at);
     let (mut stream, _) = hole.accept().await.unwrap();
     let hello = frame::read(&mut stream, PATIENCE).await.unwrap();

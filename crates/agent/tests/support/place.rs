@@ -1,4 +1,4 @@
-//! A place to run in memory: a record, a roster of free ports, a route; and members in it.
+//! A group of members that run in this process, in a place that is in memory.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part of it")]
 use std::collections::BTreeMap;
@@ -6,18 +6,18 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent::{AgentError, Config, LogFormat};
 use brain::report::MemberReport;
-use brain::{Durability, Failsafe, MemberName, Record, Route, Settings, Span, Timing, Version};
+use brain::{Durability, Failsafe, MemberName, Record, Settings, Span, Timing};
 use engine::config::Persistence;
-use platform::{
-    Listen, PeerAddress, Platform, Published, RecordStore, Roster, RouteStore, StoreError,
-};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+#[path = "memory.rs"]
+mod memory;
+pub use memory::{Ports, Store, TestPlace};
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,123 +39,6 @@ pub async fn until<T, F: Future<Output = Option<T>>>(
 /// The first member.
 pub fn first() -> MemberName {
     "cart-0".into()
-}
-
-/// The record and the route that all members share.
-pub struct Store {
-    record: watch::Sender<(u64, Option<Record>)>,
-    pub route: Mutex<Option<Route>>,
-}
-
-#[derive(Clone)]
-pub struct Ports {
-    pub peer: u16,
-    pub http: u16,
-    pub engine: u16,
-}
-
-/// One member's view of the place.
-pub struct TestPlace {
-    store: Arc<Store>,
-    me: MemberName,
-    ports: BTreeMap<MemberName, Ports>,
-}
-
-impl Platform for TestPlace {
-    type Record = Self;
-    type Roster = Self;
-    type Route = Self;
-
-    fn record(&self) -> &Self {
-        self
-    }
-    fn roster(&self) -> &Self {
-        self
-    }
-    fn route(&self) -> &Self {
-        self
-    }
-}
-
-fn found(state: &(u64, Option<Record>)) -> Option<(Version, Record)> {
-    state.1.clone().map(|record| (Version(state.0.to_string()), record))
-}
-
-impl RecordStore for TestPlace {
-    async fn read(&self, _: Duration) -> Result<Option<(Version, Record)>, StoreError> {
-        Ok(found(&self.store.record.borrow()))
-    }
-
-    async fn replace(
-        &self,
-        expected: Option<&Version>,
-        record: &Record,
-        _: Duration,
-    ) -> Result<Version, StoreError> {
-        let mut result = Err(StoreError::Conflict);
-        self.store.record.send_if_modified(|state| {
-            let stands = found(state).map(|(version, _)| version);
-            if stands.as_ref() != expected {
-                return false;
-            }
-            *state = (state.0 + 1, Some(record.clone()));
-            result = Ok(Version(state.0.to_string()));
-            true
-        });
-        result
-    }
-
-    async fn changed(
-        &self,
-        after: Option<&Version>,
-        within: Duration,
-    ) -> Result<Option<(Version, Record)>, StoreError> {
-        let mut record = self.store.record.subscribe();
-        let other =
-            record.wait_for(|state| found(state).map(|(version, _)| version).as_ref() != after);
-        match tokio::time::timeout(within, other).await {
-            Ok(Ok(state)) => Ok(found(&state)),
-            _ => Ok(found(&self.store.record.borrow())),
-        }
-    }
-}
-
-impl Roster for TestPlace {
-    fn me(&self) -> Listen {
-        let ports = &self.ports[&self.me];
-        Listen {
-            name: self.me.clone(),
-            peer: format!("127.0.0.1:{}", ports.peer),
-            http: format!("127.0.0.1:{}", ports.http),
-            engine_host: "127.0.0.1".into(),
-            engine_port: ports.engine,
-        }
-    }
-
-    fn peer(&self, member: &MemberName) -> Option<PeerAddress> {
-        let ports = self.ports.get(member)?;
-        Some(PeerAddress {
-            peer: format!("127.0.0.1:{}", ports.peer),
-            engine_host: "127.0.0.1".into(),
-            engine_port: ports.engine,
-            announced: ("127.0.0.1".into(), ports.engine),
-        })
-    }
-
-    fn members(&self) -> Vec<MemberName> {
-        self.ports.keys().cloned().collect()
-    }
-}
-
-impl RouteStore for TestPlace {
-    async fn publish(&self, route: &Route, _: Duration) -> Result<Published, StoreError> {
-        let mut stands = self.store.route.lock().expect("the place of a test");
-        if stands.as_ref().is_some_and(|old| old.epoch > route.epoch) {
-            return Ok(Published::Superseded);
-        }
-        *stands = Some(route.clone());
-        Ok(Published::Done)
-    }
 }
 
 /// A group whose members run as tasks of this process.
@@ -196,10 +79,7 @@ impl Group {
             .map(|n| (n.clone(), Ports { peer: port(), http: port(), engine: port() }))
             .collect();
         let record = Record::first(names, Timing::FAST.lease.as_millis());
-        let store = Arc::new(Store {
-            record: watch::channel((1, Some(record))).0,
-            route: Mutex::new(None),
-        });
+        let store = Store::new(Some(record));
         Self {
             home: home.to_owned(),
             directory: None,
@@ -253,7 +133,7 @@ impl Group {
     }
 
     pub fn place(&self, member: &MemberName) -> TestPlace {
-        TestPlace { store: Arc::clone(&self.store), me: member.clone(), ports: self.ports.clone() }
+        TestPlace::new(&self.store, member, &self.ports)
     }
 
     pub fn start(&mut self, member: &MemberName) {
@@ -269,7 +149,7 @@ impl Group {
     }
 
     pub fn record(&self) -> Record {
-        self.store.record.borrow().1.clone().expect("the place of a test")
+        self.store.record().expect("the place of a test")
     }
 
     pub async fn status(&self, member: &MemberName) -> Option<MemberReport> {
