@@ -23,7 +23,7 @@ mod vote;
 
 use std::collections::BTreeMap;
 
-use crate::effect::{Act, Effect, GateDeadline, PersistId};
+use crate::effect::{Act, AskId, Effect, GateDeadline, PersistId};
 use crate::identity::{Epoch, Incarnation, MemberId, MemberName};
 use crate::input::{EngineNews, Input, Wish};
 use crate::memory::Memory;
@@ -82,6 +82,8 @@ pub struct Election {
     /// A record that this member writes as nobody's successor: bootstrap, a new beginning, by
     /// force.
     creation: Option<Creation>,
+    /// A person wants this member to lead once its engine has let go of a primary that has gone.
+    letting_go: Option<AskId>,
     /// What the gate was last told.
     gate: Option<GateDeadline>,
     /// Tells one round of questions from the next.
@@ -167,6 +169,7 @@ impl Election {
             farewell: None,
             blocked: None,
             creation: None,
+            letting_go: None,
             gate: None,
             asks_made: 0,
             renewals: 0,

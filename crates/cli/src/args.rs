@@ -24,6 +24,12 @@ const KILL_HELP: &str = "\
 MEMBER is a member's name, `primary` or `replica` (the first that follows).
 What is killed comes back by itself; this is a fault, not a stop.";
 
+/// What follows the help of `promote`.
+const PROMOTE_HELP: &str = "\
+The last resort: a group that waits for members which will never come back. Without
+--accept-data-loss it only shows what every member holds. With it, MEMBER begins a new
+generation with its own copy; whatever only others hold is discarded as they come back.";
+
 /// Redis and Valkey without the interregnum: a group that stays writable whatever dies.
 #[derive(Debug, Parser)]
 #[command(name = "interrex", version, about, max_term_width = 100, propagate_version = true)]
@@ -56,6 +62,9 @@ pub(crate) enum Verb {
     Primary(Primary),
     /// Hand the primary's role over, without losing a write.
     Failover(Failover),
+    /// Make a member lead with what it has, when nobody can lead without loss.
+    #[command(after_help = PROMOTE_HELP)]
+    Promote(Promote),
     /// Tell the story of the last failover.
     Why(Why),
     /// Kill a member's engine or agent (SIGKILL).
@@ -244,6 +253,23 @@ pub(crate) struct Failover {
     #[arg(long)]
     pub(crate) wait: bool,
     /// How long to wait.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `interrex promote`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Promote {
+    /// The group's tag, or a member's name when there is one group.
+    pub(crate) tag: Option<String>,
+    /// The member that is to lead; left out, only what everybody holds is shown.
+    pub(crate) member: Option<String>,
+    /// Lead, although writes that this member lacks are lost.
+    #[arg(long)]
+    pub(crate) accept_data_loss: bool,
+    /// How long to wait until it leads.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(crate) timeout: Duration,
     #[command(flatten)]

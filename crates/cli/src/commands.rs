@@ -23,6 +23,7 @@ mod links;
 mod logs;
 mod pause;
 mod primary;
+mod promote;
 mod status;
 mod store;
 pub(crate) mod up;
@@ -39,6 +40,7 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Watch(args) => on_one_thread(watch::run(args, printer)),
         Verb::Primary(args) => on_one_thread(primary::run(args, printer)),
         Verb::Failover(args) => on_one_thread(failover::run(args, printer)),
+        Verb::Promote(args) => on_one_thread(promote::run(args, printer)),
         Verb::Why(args) => on_one_thread(why::run(args, printer)),
         Verb::Kill(args) => on_one_thread(kill::run(args, printer)),
         Verb::Pause(args) => on_one_thread(pause::run(args, printer)),

@@ -1,4 +1,4 @@
-//! Asking an agent for a handover over its HTTP.
+//! Asking an agent over its HTTP for a change of the primary: a handover, or a new beginning.
 
 use std::time::Duration;
 
@@ -52,37 +52,63 @@ pub(crate) enum HandoverError {
         reason: String,
     },
     /// It was begun, and nobody knows how it ends.
-    #[error("the handover has not ended: {reason}")]
+    #[error("the change has not ended: {reason}")]
     Unended {
         /// The agent's words.
         reason: String,
     },
 }
 
-/// Asks the agent of `member`, and waits for the outcome in its words.
+/// Asks the agent of `member` for a handover, and waits for the outcome in its words.
 pub(crate) async fn ask(
     group: &Group,
     member: &Member,
     wish: &Wish,
     within: Duration,
 ) -> Result<String, HandoverError> {
+    let body = serde_json::to_vec(wish).expect("a wish has string keys");
+    let (status, words) = post(group, member, "/v1/handover", Some(body), within).await?;
+    match status {
+        status if status.is_success() => Ok(words),
+        StatusCode::GATEWAY_TIMEOUT => Err(HandoverError::Unended { reason: words }),
+        _ if !wish.dry_run => settled(group, member, wish, words).await,
+        _ => Err(HandoverError::Refused { reason: words }),
+    }
+}
+
+/// Asks the agent of `member` to lead with what it has, whatever that loses.
+pub(crate) async fn promote(
+    group: &Group,
+    member: &Member,
+    within: Duration,
+) -> Result<String, HandoverError> {
+    let (status, words) = post(group, member, "/v1/promote", None, within).await?;
+    match status {
+        status if status.is_success() => Ok(words),
+        StatusCode::GATEWAY_TIMEOUT => Err(HandoverError::Unended { reason: words }),
+        _ => Err(HandoverError::Refused { reason: words }),
+    }
+}
+
+/// The answer's status, and its words.
+async fn post(
+    group: &Group,
+    member: &Member,
+    path: &str,
+    body: Option<Vec<u8>>,
+    within: Duration,
+) -> Result<(StatusCode, String), HandoverError> {
     let keys = PeerKeys::read(&group.home.peer_key_file())?;
     let token = keys.first().bearer_token(&group.home.group().id);
     let caller = Caller::new(loopback(member.http), Some(token));
-    let body = serde_json::to_vec(wish).expect("a wish has string keys");
-    let answer = caller.call(Method::POST, "/v1/handover", Some(body), within).await;
+    let answer = caller.call(Method::POST, path, body, within).await;
     let answer =
         answer.map_err(|source| HandoverError::Call { member: member.name.clone(), source })?;
     let text = String::from_utf8_lossy(&answer.body).trim().to_owned();
     let said: Option<Said> = serde_json::from_slice(&answer.body).ok();
     let words = said.map_or(text, |said| said.text);
-    match answer.status {
-        status if status.is_success() => Ok(words),
-        StatusCode::GATEWAY_TIMEOUT => Err(HandoverError::Unended { reason: words }),
-        status if words.is_empty() => Err(HandoverError::Refused { reason: status.to_string() }),
-        _ if !wish.dry_run => settled(group, member, wish, words).await,
-        _ => Err(HandoverError::Refused { reason: words }),
-    }
+    let words = if words.is_empty() { answer.status.to_string() } else { words };
+    Ok((answer.status, words))
 }
 
 /// A primary that is told of its successor before its own write is answered calls itself deposed:

@@ -80,6 +80,7 @@ ends_well! {
     data::clean_stop,
     data::l10,
     data::person,
+    data::person_beside_hung_machines,
     holding::h7,
     holding::h8,
     holding::order,

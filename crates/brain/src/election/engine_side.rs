@@ -304,6 +304,7 @@ impl Election {
         }
         self.refresh_stamp(now);
         self.handover_sees_engine(asked, now);
+        self.promote_sees_engine(now);
         self.vote_sees_engine(now);
     }
 

@@ -15,6 +15,7 @@ use crate::time::{Span, Tick};
 use crate::topology::Durability;
 
 use super::Election;
+use super::engine_side::Posture;
 
 impl Election {
     /// Bootstrap, or a new beginning when nobody has anything.
@@ -298,10 +299,21 @@ impl Election {
             let who = self.primary_known().map_or("another".into(), |h| h.id.name.to_string());
             return self.answer(ask, Err(format!("{who} leads: use `failover --to` instead")));
         }
-        // An engine that still points at a dead primary is as good as one at the dead end.
-        let linked = self.engine.view.as_ref().is_none_or(|v| v.link_up || v.sync_in_progress);
-        if !self.engine.is_ready() || linked {
-            return self.answer(ask, Err("the engine is loading, or linked to a primary".into()));
+        let Some(view) = self.engine.view.as_ref().filter(|_| self.engine.is_ready()) else {
+            return self.answer(ask, Err("the engine does not answer, or is loading".into()));
+        };
+        if view.sync_in_progress {
+            return self.answer(ask, Err("the engine is syncing: what it had is gone".into()));
+        }
+        // An engine that points at a primary which closed its link is as good as one at the dead
+        // end; a machine that has lost its power closes nothing.
+        if view.link_up {
+            self.following = None;
+            self.engine.want = Posture::DeadEnd;
+            if let Some(earlier) = self.letting_go.replace(ask) {
+                self.answer(earlier, Err("it was asked again meanwhile".into()));
+            }
+            return self.observe_soon(now);
         }
         let old = self.store.record().cloned().unwrap_or_default();
         let known = self.epoch_known().max(old.epoch).0;
@@ -323,6 +335,15 @@ impl Election {
         let text = format!("a person made {} lead, accepting what is lost", self.id.name);
         self.replace_alone(record, Reason::story("forced", text.clone()), now);
         self.answer(ask, Ok(text));
+    }
+
+    /// The engine has let go of a primary that nobody hears, or it is heard again after all.
+    pub(super) fn promote_sees_engine(&mut self, now: Tick) {
+        if self.engine.is_detached() || self.following_is_fresh(now) || self.leading.is_some() {
+            if let Some(ask) = self.letting_go.take() {
+                self.wish_promote(ask, now);
+            }
+        }
     }
 
     /// How long after its start a member without a primary says so.

@@ -4,5 +4,6 @@ mod bad_input;
 #[cfg(target_os = "linux")]
 mod disk;
 mod life;
+mod promote;
 mod run;
 mod trial;

@@ -1,7 +1,7 @@
 //! Holes in the data promise (protocol-traces, section 2): each trace with its cure ends well.
 
 use brain::{EngineCommand, Wish};
-use sim::faults::Fault;
+use sim::faults::{Fault, Frozen};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 
@@ -244,5 +244,26 @@ pub(crate) fn person(cast: Cast) -> Ending {
     s.until("a person's word makes B lead", 5_000, |w| w.leads(1));
     s.must("in a new generation of epochs", s.world.epoch() >= 1 << 32);
     let _ = EngineCommand::Observe;
+    s.end()
+}
+
+/// The others' machines hang, their connections stay open: a person's word is enough all the same,
+/// and those that thaw follow.
+pub(crate) fn person_beside_hung_machines(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.freeze(0, Frozen::Both);
+    s.freeze(2, Frozen::Both);
+    s.pass(15_000);
+    let nobody = !s.world.leads(1);
+    s.must("one of two promises is not enough", nobody);
+    s.ask(1, Wish::PromoteAcceptingLoss);
+    s.until("a person's word makes B lead", 5_000, |w| w.leads(1));
+    s.writes(1);
+    s.thaw(0, Frozen::Both);
+    s.thaw(2, Frozen::Both);
+    s.pass(5_000);
+    let alone = s.world.leads(1) && s.world.primaries().len() == 1;
+    s.must("those that thaw follow", alone);
     s.end()
 }
