@@ -93,12 +93,8 @@ async fn run(mut state: StateFile, shared: Arc<Shared>, inbox: Inbox) {
         state = back;
         match result {
             Ok(()) => tell(&inbox, Input::Persisted(id)).await,
-            Err(source @ StateError::Wiped { .. }) => {
-                let fatal = Inbound::Fatal(Box::new(AgentError::State { source }));
-                // Closed only when the agent is ending.
-                let _ = inbox.send(fatal).await;
-                return;
-            }
+            // Nothing is kept any more; what waited for it never happens.
+            Err(StateError::Wiped { .. }) => tell(&inbox, Input::Wiped).await,
             Err(error) => {
                 tracing::error!(
                     error = crate::engine_port::in_words(&error),

@@ -20,6 +20,7 @@ mod stop;
 mod store_side;
 mod succession;
 mod vote;
+mod wiped;
 
 use std::collections::BTreeMap;
 
@@ -42,6 +43,7 @@ use stop::Stopping;
 use store_side::StoreSide;
 use succession::{Creation, Succession};
 use vote::Vote;
+use wiped::Wiped;
 
 /// One member's election.
 #[derive(Debug)]
@@ -67,6 +69,8 @@ pub struct Election {
     last_ack: Option<GivenAck>,
     /// This member has been told to stop.
     stopping: Option<Stopping>,
+    /// This member's state file is gone.
+    wiped: Option<Wiped>,
     /// When this agent started.
     born: Tick,
     /// When it was called last.
@@ -162,6 +166,7 @@ impl Election {
             vote: None,
             last_ack: None,
             stopping: None,
+            wiped: None,
             born: now,
             clock: now,
             candidacy_after: now,
@@ -245,6 +250,7 @@ impl Election {
                 Wish::PromoteAcceptingLoss => self.wish_promote(ask, now),
             },
             Input::Room { roomy } => self.roomy = roomy,
+            Input::Wiped => self.on_wiped(now),
         }
     }
 
@@ -262,6 +268,7 @@ impl Election {
         self.step_candidacy(now);
         self.step_recovery(now);
         self.step_stopping(now);
+        self.step_wiped(now);
         self.step_gossip(now);
         self.command_engine(now);
         self.step_memory(now);

@@ -53,6 +53,9 @@ pub enum Input {
         /// Enough disk and memory to lead.
         roomy: bool,
     },
+    /// The state file is gone, or another one stands there: nothing can be kept any more. Ends in
+    /// [`crate::Act::StartAnew`].
+    Wiped,
 }
 
 /// How a call to the store ended. Few exist at a time: boxing the record would only obscure it.

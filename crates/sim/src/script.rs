@@ -197,6 +197,11 @@ impl Stage {
         self.fault(Fault::KillEngine { member, signal });
     }
 
+    /// Kills a member's engine and empties its directory at once; its agent runs on.
+    pub fn empty(&mut self, member: usize) {
+        self.world.empty(member);
+    }
+
     /// Kills a member's agent with its engine; it stays down.
     pub fn down(&mut self, member: usize) {
         self.fault(Fault::KillAgent { member, orphan: false, back: FOR_EVER });

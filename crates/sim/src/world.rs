@@ -86,6 +86,8 @@ pub struct Member {
     /// It is to be started again at this time; a fault is under way.
     pub back_at: Option<u64>,
     roomy: bool,
+    /// Its state file was taken away while its agent runs.
+    wiped: bool,
 }
 
 /// What a script gives one member instead of the plan's way.
@@ -533,6 +535,7 @@ impl Member {
             set_aside: 0,
             back_at: None,
             roomy: true,
+            wiped: false,
         }
     }
 }

@@ -31,6 +31,9 @@ macro_rules! ends_well {
 ends_well! {
     cases::engine_crash,
     cases::fast_empty_restart,
+    cases::emptied_with_state,
+    cases::emptied_while_it_runs,
+    cases::emptied_and_unheard,
     cases::container_death,
     cases::hang,
     cases::engine_stopped,

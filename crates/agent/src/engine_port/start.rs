@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::link::{EngineLink, in_words};
 use super::observe::{Context, Durable};
 use super::{EnginePort, lock, socket_path};
-use crate::inbox::Inbound;
+use crate::inbox::{Inbound, tell};
 use crate::keys::{password_sha256, random_hex};
 use crate::supervise::{EngineLog, Launch, follow, oom_kills};
 use crate::{AgentError, clean_stop, damage, memory, state};
@@ -81,11 +81,19 @@ pub enum PrepareError {
 impl<P: Platform> EnginePort<P> {
     /// Starts an engine; over one that runs already (the judgement was restarted) it is demoted.
     pub(super) async fn start(&mut self) -> Result<(), String> {
-        if let Err(wiped) = self.parts.state.check() {
-            let fatal = Inbound::Fatal(Box::new(AgentError::State { source: wiped }));
-            // Closed only when the agent is ending anyway.
-            let _ = self.parts.inbox.send(fatal).await;
-            return Err("the data directory is another one now".to_owned());
+        match self.parts.state.check() {
+            Ok(()) => {}
+            // The judgement may still have a lease to give before it leaves.
+            Err(state::StateError::Wiped { .. }) => {
+                tell(&self.parts.inbox, brain::Input::Wiped).await;
+                return Err("the data directory is another one now".to_owned());
+            }
+            Err(source) => {
+                let fatal = Inbound::Fatal(Box::new(AgentError::State { source }));
+                // Closed only when the agent is ending anyway.
+                let _ = self.parts.inbox.send(fatal).await;
+                return Err("the data directory cannot be looked at".to_owned());
+            }
         }
         let data = self.parts.config.data.clone();
         let found_data = damage::found_data(&data);

@@ -73,7 +73,8 @@ impl Election {
 
     /// Starts a candidacy when everything that can be known alone speaks for it.
     fn consider_candidacy(&mut self, now: Tick) {
-        if self.stopping.is_some() || self.leading.is_some() || self.vote.is_some() {
+        let leaves = self.stopping.is_some() || self.wiped.is_some();
+        if leaves || self.leading.is_some() || self.vote.is_some() {
             return;
         }
         let Some(due) = self.candidacy_due(now) else { return };

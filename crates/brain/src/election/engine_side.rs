@@ -228,7 +228,7 @@ impl Election {
     }
 
     fn may_start_engine(&self) -> bool {
-        self.stopping.is_none()
+        self.stopping.is_none() && self.wiped.is_none()
     }
 
     /// Looks at the engine as soon as possible.

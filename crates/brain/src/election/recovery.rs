@@ -23,6 +23,7 @@ impl Election {
         if self.leading.as_ref().is_some_and(|l| !l.is_fenced())
             || self.candidate.is_some()
             || self.stopping.is_some()
+            || self.wiped.is_some()
         {
             return;
         }

@@ -274,7 +274,7 @@ impl Election {
     /// This member as a candidate for its own succession, once its engine has loaded.
     fn own_candidacy(&self) -> Option<Standing> {
         let able = self.engine.is_ready() && self.engine.is_demoted() && self.memory.stamp.complete;
-        (able && self.stopping.is_none()).then(|| self.standing())
+        (able && self.stopping.is_none() && self.wiped.is_none()).then(|| self.standing())
     }
 
     /// The last holder may take its own released record back, if its data reach its final offset

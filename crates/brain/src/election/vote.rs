@@ -93,7 +93,7 @@ impl Election {
         if self.too_early(asked, now) {
             return Some(Denial::TooEarly);
         }
-        if !self.engine.is_ready() {
+        if !self.engine.is_ready() || self.wiped.is_some() {
             return Some(Denial::Busy);
         }
         let fresher = self.memory.stamp.is_above(&asked.stamp) && !own;

@@ -29,6 +29,7 @@ impl World {
         let now = self.local(m);
         let member = &mut self.members[m];
         member.back_at = None;
+        member.wiped = false;
         member.life += 1;
         let memory = member.memory.get_or_insert_with(|| Memory {
             state_id: format!("s{m}-{fresh}"),
@@ -67,6 +68,7 @@ impl World {
     pub(super) fn end_agent(&mut self, m: usize, orphan: bool) {
         let Some(mut agent) = self.members[m].agent.take() else { return };
         if !agent.persists.is_empty()
+            && !self.members[m].wiped
             && self.rng.per_mille(500)
             && self.members[m].ways.fsync.is_none()
             && let Some((_, memory)) = agent.persists.pop_front()
@@ -192,8 +194,12 @@ impl World {
         let Some(agent) = self.members[m].agent.as_mut() else { return };
         let Some((id, memory)) = agent.persists.pop_front() else { return };
         let more = !agent.persists.is_empty();
-        self.members[m].memory = Some(memory);
-        self.deliver(m, Input::Persisted(id));
+        if self.members[m].wiped {
+            self.deliver(m, Input::Wiped);
+        } else {
+            self.members[m].memory = Some(memory);
+            self.deliver(m, Input::Persisted(id));
+        }
         if more && self.members[m].life == life && self.members[m].agent.is_some() {
             self.begin_persist(m);
         }

@@ -194,8 +194,11 @@ impl World {
         let member = &mut self.members[m];
         let Some(agent) = member.agent.as_mut() else { return };
         let request = agent.busy.take().map_or(RequestId(0), |b| b.request);
-        if member.server.is_some() {
-            let result = Err("an engine runs already".to_owned());
+        if member.server.is_some() || member.wiped {
+            if member.wiped {
+                self.deliver(m, Input::Wiped);
+            }
+            let result = Err("an engine runs already, or the directory is gone".to_owned());
             self.deliver(m, Input::Engine(EngineNews::Did { request, result }));
             self.pump(m);
             return;

@@ -159,6 +159,21 @@ impl World {
         self.member_back(member, back);
     }
 
+    /// The engine is killed and the whole directory emptied in the same instant; the agent runs on.
+    pub(crate) fn empty(&mut self, member: usize) {
+        self.end_server(member, Exit::Signal(9));
+        let had = std::mem::take(&mut self.members[member].disk);
+        self.note_loss(member, had.data, &Disk::default());
+        self.members[member].memory = None;
+        self.members[member].wiped = true;
+    }
+
+    /// The state file is taken away from a running member.
+    pub fn take_state(&mut self, member: usize) {
+        self.members[member].memory = None;
+        self.members[member].wiped = true;
+    }
+
     fn stop_all(&mut self, clean: bool, back: Vec<(usize, u64)>) {
         for (member, back) in back {
             if clean {

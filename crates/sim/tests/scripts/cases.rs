@@ -47,6 +47,53 @@ pub(crate) fn fast_empty_restart(cast: Cast) -> Ending {
     s.end()
 }
 
+/// The engine is killed and the whole directory is gone with it, the state file too: the agent
+/// appoints before it leaves, and comes back as a newcomer.
+pub(crate) fn emptied_with_state(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    let (write, copies) = s.put(0);
+    s.must("the write has a copy", copies.is_some_and(|c| c >= 1));
+    let before = s.world.members[0].life;
+    s.empty(0);
+    if let Some(leader) = another_leads(&mut s, 0, 500) {
+        let holds = s.world.holds(leader, write);
+        s.must("the successor holds it", holds);
+    }
+    s.until("it comes back as another", 2_000, |w| w.members[0].life > before);
+    s.until("it follows, whole", 20_000, |w| w.is_up(0) && w.holds(0, write));
+    let led = s.world.leads(0);
+    s.must("the emptied one does not lead", !led);
+    s.end()
+}
+
+/// The same where the running engine's files are taken away: it is ended, and not by its own fault.
+pub(crate) fn emptied_while_it_runs(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    let (write, _) = s.put(0);
+    s.world.take_state(0);
+    if let Some(leader) = another_leads(&mut s, 0, 2_500) {
+        let holds = s.world.holds(leader, write);
+        s.must("the successor holds it", holds);
+    }
+    s.end()
+}
+
+/// Nobody can be appointed: the emptied one leaves all the same, and the others lead after W.
+pub(crate) fn emptied_and_unheard(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    let (write, _) = s.put(0);
+    s.no_store(0);
+    let before = s.world.members[0].life;
+    s.empty(0);
+    s.until("it leaves", 2_000, |w| w.members[0].life > before);
+    if let Some(leader) = another_leads(&mut s, 0, 9_000) {
+        let holds = s.world.holds(leader, write);
+        s.must("the new primary holds it", holds);
+    }
+    s.store_again(0);
+    s.end()
+}
+
 /// The container dies, agent and engine, and comes back: it does not wait for W.
 pub(crate) fn container_death(cast: Cast) -> Ending {
     let mut s = begun(3, cast);
