@@ -24,9 +24,9 @@ parts=$cache/parts-$kubernetes_version-$(
 # make_parts: everything that `up` needs; does nothing when it is there.
 make_parts() {
     local program
+    install_tools
     [[ ! -f $parts/whole ]] || return 0
     [[ -x $built/$hyperkube_key && -x $built/$coredns_key ]] || require_go
-    install_tools
     mkdir -p "$parts" "$built"
     unpack_debian
     build_tools
