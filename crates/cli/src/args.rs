@@ -11,7 +11,7 @@ The JSON document (`-o json`) is stable: fields are added, never renamed.
 
   group, verdict, reasons[], canFailOver, canFailOverReason, epoch, primary,
   write, read (host:port), password_file, directory, engine, authority, fence,
-  electorate[], copies, agents {total, answered, agree, store}, last_failover,
+  fence_why, electorate[], copies, agents {total, answered, agree, store}, last_failover,
   members[] {name, role, address, engine_pid, agent_pid, directory, lag, complete,
   link_up, keys, memory_bytes, memory_max_bytes, epoch, offset, electable, why_not,
   drift[] [name, wanted, actual], error}

@@ -42,6 +42,9 @@ pub(crate) struct StatusView {
     pub(crate) authority: Option<AuthorityView>,
     /// `gate` or `process`.
     pub(crate) fence: Option<String>,
+    /// Why it is weaker than it could be; absent when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fence_why: Option<String>,
     /// Who may succeed.
     pub(crate) electorate: Vec<String>,
     /// How many replicas a waited write needs.
@@ -173,6 +176,7 @@ impl StatusView {
             engine: leader.or_else(anybody).map(|r| r.engine.clone()).filter(|e| !e.is_empty()),
             authority: leader.and_then(|r| r.authority.as_ref()).map(AuthorityView::from),
             fence: leader.map(|r| r.fence.clone()),
+            fence_why: leader.and_then(|r| r.fence_why.clone()),
             electorate: leader.map(|r| r.electorate.clone()).unwrap_or_default(),
             copies: leader.map_or(0, |r| r.copies),
             agents: AgentsView {
@@ -289,6 +293,7 @@ pub(crate) mod tests {
                 lazy: true,
             }),
             fence: Some("gate".into()),
+            fence_why: None,
             electorate: vec!["cart-1".into()],
             copies: 1,
             agents: AgentsView { total: 2, answered: 2, agree: 2, store: 2 },

@@ -55,6 +55,7 @@ ends_well! {
     cases::sigterm,
     cases::handover,
     cases::no_room,
+    cases::room_at_one,
     cases::all_stop,
     cases::wiped_never_leads,
     cases::routed,

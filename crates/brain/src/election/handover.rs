@@ -94,6 +94,14 @@ impl Election {
         rank::best(&all).cloned().ok_or_else(|| "no member could take over now".into())
     }
 
+    /// The best of those that have room: a handover waits for the last byte, so that one which is
+    /// behind is as good as any.
+    pub(super) fn successor_with_room(&self) -> Option<Standing> {
+        let all = self.settings.others().filter_map(|m| self.fit_to_lead(m).ok());
+        let all: Vec<Standing> = all.filter(|standing| standing.roomy).collect();
+        rank::best(&all).cloned()
+    }
+
     fn fit_to_lead(&self, name: &MemberName) -> Result<Standing, String> {
         let Some(leading) = &self.leading else { return Err("not the primary".into()) };
         if *name == self.id.name {

@@ -257,8 +257,7 @@ impl Election {
         }
         self.relief_after = now + Self::RELIEF_AGAIN;
         let what = if refuses { "its disk fails: it refuses writes" } else { "its disk is short" };
-        if let Some(best) = self.successor(None).ok().filter(|best| best.roomy) {
-            let to = best.who.id.name;
+        if let Some(to) = self.successor_with_room().map(|best| best.who.id.name) {
             return self.begin_handover(Some(&to), None, what, now);
         }
         let text = format!("{}: {what}, and no member with room can take over", self.id.name);

@@ -340,10 +340,10 @@ impl Election {
 
     /// The engine has let go of a primary that nobody hears, or it is heard again after all.
     pub(super) fn promote_sees_engine(&mut self, now: Tick) {
-        if self.engine.is_detached() || self.following_is_fresh(now) || self.leading.is_some() {
-            if let Some(ask) = self.letting_go.take() {
-                self.wish_promote(ask, now);
-            }
+        let decided =
+            self.engine.is_detached() || self.following_is_fresh(now) || self.leading.is_some();
+        if let Some(ask) = self.letting_go.take_if(|_| decided) {
+            self.wish_promote(ask, now);
         }
     }
 

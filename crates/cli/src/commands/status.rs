@@ -143,6 +143,9 @@ fn facts(view: &StatusView) -> Vec<String> {
     if let Some(authority) = &view.authority {
         let fence = view.fence.as_deref().unwrap_or("unknown");
         out.push(format!("Authority   {} · fence {fence}", authority_words(authority)));
+        if let Some(why) = &view.fence_why {
+            out.push(format!("            the fence is weaker than it could be: {why}"));
+        }
     }
     if let Some(last) = &view.last_failover {
         let words = format!("epoch {}, {} ago: {}", last.epoch, ago(last.at_ms), last.cause);
