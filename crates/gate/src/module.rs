@@ -3,11 +3,16 @@
 //!
 //! On both turns of the engine's event loop it compares `CLOCK_BOOTTIME` with a deadline in a
 //! mapped file, and ends the process when the deadline is past (failover.md 2.7, G2).
+//!
+//! A look is not yet an act: an engine that is frozen, or waits for its disk, between the look and
+//! the reply would still send it afterwards. So the main thread also has a timer of the kernel, set
+//! to the deadline. Its signal is delivered before the thread runs one more instruction of its own,
+//! and whatever was half done stays so.
 
 #![no_std]
 
 use core::ffi::{c_char, c_int, c_void};
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 // The same as `gate::EXIT_CODE`; a test of the library reads this line, so they cannot drift apart.
 const EXIT_CODE: c_int = 86;
@@ -72,6 +77,50 @@ unsafe extern "C" {
     fn close(fd: c_int) -> c_int;
     fn _exit(code: c_int) -> !;
 }
+
+/// Neither libc's own real-time signals (32 to 34) nor any that redis or valkey handle.
+const TIMER_SIGNAL: c_int = 60;
+/// To this thread alone: others would race with it on the way back from a freeze.
+const SIGEV_THREAD_ID: c_int = 4;
+const TIMER_ABSTIME: usize = 1;
+const SA_RESTART: c_int = 0x1000_0000;
+
+/// The kernel's `struct sigevent`, 64 bytes.
+#[repr(C)]
+struct TimerEvent {
+    value: usize,
+    signal: c_int,
+    notify: c_int,
+    thread: c_int,
+    rest: [c_int; 11],
+}
+
+/// `struct itimerspec`.
+#[repr(C)]
+struct TimerSpan {
+    interval: Timespec,
+    value: Timespec,
+}
+
+/// `struct sigaction` of glibc and musl, the same on all 64-bit targets that [`system`] knows.
+#[repr(C)]
+struct SignalAction {
+    handler: unsafe extern "C" fn(c_int),
+    mask: [u64; 16],
+    flags: c_int,
+    restorer: usize,
+}
+
+// Resolved like the others.
+unsafe extern "C" {
+    fn sigaction(signal: c_int, action: *const SignalAction, old: *mut SignalAction) -> c_int;
+}
+
+/// The kernel's timer; -1 without one.
+static TIMER: AtomicI32 = AtomicI32::new(-1);
+
+/// What the timer is set to, as nanoseconds of `CLOCK_BOOTTIME`; the maximum when it is not set.
+static ARMED: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// The mapped deadline; null until the module is loaded, never unmapped afterwards.
 static DEADLINE: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
@@ -142,6 +191,22 @@ unsafe extern "C" fn on_event(_: Context, _: Event, turn: u64, _: *mut c_void) {
     if turn != BEFORE_SLEEP && turn != AFTER_SLEEP {
         return;
     }
+    let at = look();
+    let armed = ARMED.load(Ordering::Relaxed);
+    // An extended deadline leaves the timer where it is: its handler looks again. An open gate
+    // takes it away: a signal would cut short a replica's wait for its primary.
+    if at < armed || (at == u64::MAX && armed != u64::MAX) {
+        arm(at);
+    }
+}
+
+/// The timer's signal: the deadline that it was set to is past, if nobody has extended it.
+unsafe extern "C" fn on_signal(_: c_int) {
+    arm(look());
+}
+
+/// The deadline, the maximum for none; ends the engine when it is past.
+fn look() -> u64 {
     // SAFETY: set once before the subscription, to a mapping that is never taken away.
     let deadline = unsafe { &*DEADLINE.load(Ordering::Relaxed) };
     let mut looks = 0;
@@ -152,6 +217,143 @@ unsafe extern "C" fn on_event(_: Context, _: Event, turn: u64, _: *mut c_void) {
         }
         looks += 1;
         core::hint::spin_loop();
+    }
+    match u64::from_le(deadline.load(Ordering::Relaxed)) {
+        0 => u64::MAX,
+        at => at,
+    }
+}
+
+/// Sets the timer; the maximum takes it away. Called by the main thread and by the signal that
+/// interrupts it: the note is made last, so that what the signal has set in between is noticed.
+fn arm(at: u64) {
+    let timer = TIMER.load(Ordering::Relaxed);
+    if timer >= 0 {
+        // Zero takes it away.
+        let set = if at == u64::MAX { 0 } else { at };
+        let value = Timespec {
+            seconds: (set / 1_000_000_000) as i64,
+            nanoseconds: (set % 1_000_000_000) as i64,
+        };
+        let span = TimerSpan { interval: Timespec { seconds: 0, nanoseconds: 0 }, value };
+        // SAFETY: the timer is this process's, and the kernel only reads the span.
+        unsafe {
+            system::call(
+                system::TIMER_SETTIME,
+                [timer as usize, TIMER_ABSTIME, &raw const span as usize, 0],
+            );
+        }
+    }
+    ARMED.store(at, Ordering::Relaxed);
+}
+
+/// Makes the timer for the calling thread; false where the kernel or the target has none.
+///
+/// # Safety
+/// [`DEADLINE`] is set.
+unsafe fn make_timer() -> bool {
+    let action = SignalAction { handler: on_signal, mask: [0; 16], flags: SA_RESTART, restorer: 0 };
+    // SAFETY: the handler does only what a signal handler may: it reads a clock and the mapping,
+    // sets the timer by the kernel's own call, which touches no errno, or ends the process.
+    unsafe {
+        if !system::IS_KNOWN
+            || sigaction(TIMER_SIGNAL, &raw const action, core::ptr::null_mut()) != 0
+        {
+            return false;
+        }
+        let thread = system::call(system::GETTID, [0; 4]) as c_int;
+        let event = TimerEvent {
+            value: 0,
+            signal: TIMER_SIGNAL,
+            notify: SIGEV_THREAD_ID,
+            thread,
+            rest: [0; 11],
+        };
+        let mut timer: c_int = -1;
+        let made = system::call(
+            system::TIMER_CREATE,
+            [CLOCK_BOOTTIME as usize, &raw const event as usize, &raw mut timer as usize, 0],
+        );
+        if made != 0 {
+            return false;
+        }
+        TIMER.store(timer, Ordering::Relaxed);
+    }
+    true
+}
+
+/// The kernel's own calls: libc's timers are elsewhere in every libc, and touch errno.
+#[cfg(target_arch = "x86_64")]
+mod system {
+    pub(super) const IS_KNOWN: bool = true;
+    pub(super) const GETTID: usize = 186;
+    pub(super) const TIMER_CREATE: usize = 222;
+    pub(super) const TIMER_SETTIME: usize = 223;
+
+    /// # Safety
+    /// As the call itself.
+    pub(super) unsafe fn call(number: usize, arguments: [usize; 4]) -> isize {
+        let [one, two, three, four] = arguments;
+        let answer: isize;
+        // SAFETY: the kernel's convention on this target; it changes rax, rcx and r11 only.
+        unsafe {
+            core::arch::asm!(
+                "syscall",
+                inlateout("rax") number as isize => answer,
+                in("rdi") one,
+                in("rsi") two,
+                in("rdx") three,
+                in("r10") four,
+                lateout("rcx") _,
+                lateout("r11") _,
+                options(nostack),
+            );
+        }
+        answer
+    }
+}
+
+/// The kernel's own calls: libc's timers are elsewhere in every libc, and touch errno.
+#[cfg(target_arch = "aarch64")]
+mod system {
+    pub(super) const IS_KNOWN: bool = true;
+    pub(super) const GETTID: usize = 178;
+    pub(super) const TIMER_CREATE: usize = 107;
+    pub(super) const TIMER_SETTIME: usize = 110;
+
+    /// # Safety
+    /// As the call itself.
+    pub(super) unsafe fn call(number: usize, arguments: [usize; 4]) -> isize {
+        let [one, two, three, four] = arguments;
+        let answer: isize;
+        // SAFETY: the kernel's convention on this target; it changes x0 only.
+        unsafe {
+            core::arch::asm!(
+                "svc 0",
+                in("x8") number,
+                inlateout("x0") one as isize => answer,
+                in("x1") two,
+                in("x2") three,
+                in("x3") four,
+                options(nostack),
+            );
+        }
+        answer
+    }
+}
+
+/// A target whose calls nobody has written down: only the event loop is watched.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod system {
+    pub(super) const IS_KNOWN: bool = false;
+    pub(super) const GETTID: usize = 0;
+    pub(super) const TIMER_CREATE: usize = 0;
+    pub(super) const TIMER_SETTIME: usize = 0;
+
+    /// # Safety
+    /// None: it does nothing.
+    pub(super) unsafe fn call(_: usize, _: [usize; 4]) -> isize {
+        -1
     }
 }
 
@@ -214,6 +416,10 @@ unsafe fn load(context: Context, arguments: *mut *mut c_void, count: c_int) -> O
         DEADLINE.store(mapped, Ordering::Release);
         if subscribe(context, EVENT_LOOP, on_event) != OK {
             return refuse(c"the engine refused the subscription to its event loop");
+        }
+        if !make_timer() {
+            let why = c"the gate has no timer: a reply that a freeze holds up may still leave";
+            log(context, c"warning".as_ptr(), c"%s".as_ptr(), why.as_ptr());
         }
         log(context, c"notice".as_ptr(), c"gate in place, deadline in %s".as_ptr(), path);
         Some(())

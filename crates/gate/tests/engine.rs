@@ -232,6 +232,62 @@ fn a_command_that_outlives_the_deadline_is_not_acknowledged() {
     }
 }
 
+/// Writes one after the other on one connection until it ends; when each was acknowledged.
+fn write_until_the_end(mut stream: TcpStream) -> Vec<u64> {
+    let mut acknowledged = Vec::new();
+    let mut reply = [0; 5];
+    while stream.write_all(b"SET k v\r\n").is_ok() && stream.read_exact(&mut reply).is_ok() {
+        acknowledged.push(boottime_ns());
+    }
+    acknowledged
+}
+
+#[test]
+fn a_reply_that_the_freeze_holds_up_on_its_way_never_leaves() {
+    for program in engines() {
+        // Every batch is synced between the gate's look and its replies: most freezes strike there.
+        let more = ["--appendonly", "yes", "--appendfsync", "always"];
+        for _ in 0..6 {
+            let mut engine = Engine::start_with(&program, true, &more);
+            let deadline = boottime_ns() + 500_000_000;
+            engine.gate().set(deadline).expect("set");
+            let writers: Vec<_> = (0..8)
+                .map(|_| connect(engine.port).expect("a connection"))
+                .map(|stream| thread::spawn(move || write_until_the_end(stream)))
+                .collect();
+            wait_for("some load", || (boottime_ns() + 300_000_000 > deadline).then_some(()));
+            engine.freeze();
+            wait_for("the deadline", || (boottime_ns() > deadline).then_some(()));
+            engine.signal(Signal::SIGCONT);
+            let acknowledged = writers.into_iter().map(|w| w.join().expect("a writer"));
+            let all: Vec<u64> = acknowledged.flatten().collect();
+            let late = all.iter().filter(|at| **at > deadline).count();
+            assert!(!all.is_empty(), "no load: {}", engine.log());
+            assert_eq!(late, 0, "of {}, {}", all.len(), program.display());
+            assert_eq!(engine.exit().code(), Some(gate::EXIT_CODE), "{}", engine.log());
+        }
+    }
+}
+
+#[test]
+fn a_command_that_outlives_a_deadline_which_is_extended_meanwhile_is_answered() {
+    for program in engines() {
+        let more = ["--enable-debug-command", "local"];
+        let engine = Engine::start_with(&program, true, &more);
+        let first = boottime_ns() + 300_000_000;
+        engine.gate().set(first).expect("set");
+        assert_eq!(call(engine.port, "PING").expect("a reply"), "+PONG");
+        let mut stream = connect(engine.port).expect("a connection");
+        stream.write_all(b"DEBUG SLEEP 0.6\r\n").expect("a command of 600 ms");
+        engine.gate().set(first + 3_600_000_000_000).expect("extend");
+        let mut reply = [0; 5];
+        stream.read_exact(&mut reply).expect("an answer");
+        assert_eq!(&reply, b"+OK\r\n", "{}", engine.log());
+        assert!(boottime_ns() > first, "the first deadline is past");
+        assert!(!engine.log().contains("no timer"), "{}", engine.log());
+    }
+}
+
 #[test]
 fn io_threads_change_nothing() {
     for program in engines() {

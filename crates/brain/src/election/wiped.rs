@@ -1,5 +1,5 @@
-//! A member whose state file is taken away while its agent runs (failover.md 2.12): it can never lead
-//! again, but the lease that it holds is still its own to give.
+//! A member whose state file is taken away while its agent runs (failover.md 2.12): it can never
+//! lead again, but the lease that it holds is still its own to give.
 
 use crate::effect::Act;
 use crate::reason::Reason;
