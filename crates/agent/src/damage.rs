@@ -80,7 +80,7 @@ pub(crate) fn move_orphaned_aof(data: &Path) -> Result<Option<PathBuf>, AsideErr
 pub(crate) fn link_aside(data: &Path) -> Result<Option<PathBuf>, AsideError> {
     let needed = DATA.iter().map(|name| bytes(&data.join(name))).sum();
     // macOS has narrower types here.
-    #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
+    #[allow(clippy::useless_conversion, clippy::unnecessary_cast, clippy::cast_lossless)]
     let free = nix::sys::statvfs::statvfs(data)
         .map_or(u64::MAX, |disk| disk.blocks_available() as u64 * disk.fragment_size() as u64);
     if free < needed {
