@@ -133,8 +133,6 @@ pub(crate) fn stat(pid: i32) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
 
     #[test]
@@ -147,8 +145,8 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_process_is_frozen_thawed_and_killed_and_then_gets_no_more_signals() {
-        let mut child =
-            Command::new("cat").stdin(std::process::Stdio::piped()).spawn().expect("cat");
+        let mut cat = std::process::Command::new("cat");
+        let mut child = cat.stdin(std::process::Stdio::piped()).spawn().expect("cat");
         let process = Process::of(child.id()).expect("it runs");
         let state = || stat(process.pid()).and_then(|fields| fields.first().cloned());
         let frozen = process.freeze().expect("it can be stopped");
