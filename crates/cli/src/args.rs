@@ -32,7 +32,7 @@ generation with its own copy; whatever only others hold is discarded as they com
 
 /// Redis and Valkey without the interregnum: a group that stays writable whatever dies.
 #[derive(Debug, Parser)]
-#[command(name = "interrex", version, about, max_term_width = 100, propagate_version = true)]
+#[command(name = "interrex", version, max_term_width = 100, propagate_version = true)]
 #[command(after_help = "Exit codes: 0 healthy, 1 error, 2 usage, 3 degraded, 4 unsafe to proceed.")]
 pub(crate) struct Cli {
     /// Only ASCII, no colours.
