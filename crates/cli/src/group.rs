@@ -129,7 +129,23 @@ impl Group {
         self.look_within(ANSWER_WITHIN).await
     }
 
-    /// The same with another deadline.
+    /// Looks until what is seen is as wanted, or the time is over.
+    pub(crate) async fn look_until(
+        &self,
+        within: Duration,
+        wanted: impl Fn(&Seen) -> bool,
+    ) -> Seen {
+        let deadline = tokio::time::Instant::now() + within;
+        loop {
+            let seen = self.look().await;
+            if wanted(&seen) || tokio::time::Instant::now() >= deadline {
+                return seen;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// One look with another deadline.
     pub(crate) async fn look_within(&self, within: Duration) -> Seen {
         let mut asked = JoinSet::new();
         for member in self.members() {

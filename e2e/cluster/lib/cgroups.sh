@@ -79,25 +79,20 @@ pids_in() {
 
 is_empty() { [[ -z $(pids_in "$1") ]]; }
 
-is_frozen() {
+# has_state GROUP V2 V1: whether it is as one or the other version calls it.
+has_state() {
     local group
     group=$(freezer_of "$1")
     if cgroup_v2; then
-        grep -q '^frozen 1$' "$group/cgroup.events"
+        grep -q "^$2\$" "$group/cgroup.events"
     else
-        [[ $(cat "$group/freezer.state") == FROZEN ]]
+        [[ $(cat "$group/freezer.state") == "$3" ]]
     fi
 }
 
-is_thawed() {
-    local group
-    group=$(freezer_of "$1")
-    if cgroup_v2; then
-        grep -q '^frozen 0$' "$group/cgroup.events"
-    else
-        [[ $(cat "$group/freezer.state") == THAWED ]]
-    fi
-}
+is_frozen() { has_state "$1" "frozen 1" FROZEN; }
+
+is_thawed() { has_state "$1" "frozen 0" THAWED; }
 
 freeze_group() {
     if cgroup_v2; then

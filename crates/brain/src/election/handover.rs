@@ -89,16 +89,18 @@ impl Election {
         if let Some(name) = to {
             return self.fit_to_lead(name);
         }
-        let all = self.settings.others().filter_map(|m| self.fit_to_lead(m).ok());
-        let all: Vec<Standing> = all.collect();
-        rank::best(&all).cloned().ok_or_else(|| "no member could take over now".into())
+        self.best_fit(|_| true).ok_or_else(|| "no member could take over now".into())
     }
 
     /// The best of those that have room: a handover waits for the last byte, so that one which is
     /// behind is as good as any.
     pub(super) fn successor_with_room(&self) -> Option<Standing> {
+        self.best_fit(|standing| standing.roomy)
+    }
+
+    fn best_fit(&self, wanted: impl Fn(&Standing) -> bool) -> Option<Standing> {
         let all = self.settings.others().filter_map(|m| self.fit_to_lead(m).ok());
-        let all: Vec<Standing> = all.filter(|standing| standing.roomy).collect();
+        let all: Vec<Standing> = all.filter(wanted).collect();
         rank::best(&all).cloned()
     }
 

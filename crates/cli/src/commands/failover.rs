@@ -124,17 +124,12 @@ async fn moved(group: &Group, before: &Seen, dry_run: bool) -> Seen {
     if dry_run {
         return group.look().await;
     }
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
-    loop {
-        let seen = group.look().await;
+    let is_led = |seen: &Seen| {
         let is_newer = seen.judgement.epoch > before.judgement.epoch;
         let leader = seen.judgement.primary.as_deref().and_then(|name| seen.report(name));
-        let is_led = is_newer && leader.is_some_and(|report| report.role == "primary");
-        if is_led || tokio::time::Instant::now() >= deadline {
-            return seen;
-        }
-        tokio::task::yield_now().await;
-    }
+        is_newer && leader.is_some_and(|report| report.role == "primary")
+    };
+    group.look_until(Duration::from_secs(2), is_led).await
 }
 
 fn show(view: &FailoverView, format: Format, printer: &mut Printer) -> Result<(), Failure> {

@@ -197,14 +197,9 @@ fn refused(group: &Group, member: &Member, error: &HandoverError) -> Failure {
 }
 
 async fn leads(group: &Group, member: &Member, within: Duration) -> Seen {
-    let deadline = tokio::time::Instant::now() + within;
-    loop {
-        let seen = group.look().await;
+    let is_led = |seen: &Seen| {
         let role = seen.report(&member.name).map(|report| report.role.as_str());
-        let is_known = seen.judgement.primary.as_ref() == Some(&member.name);
-        if (role == Some("primary") && is_known) || tokio::time::Instant::now() >= deadline {
-            return seen;
-        }
-        tokio::task::yield_now().await;
-    }
+        role == Some("primary") && seen.judgement.primary.as_ref() == Some(&member.name)
+    };
+    group.look_until(within, is_led).await
 }

@@ -199,17 +199,22 @@ pub(crate) fn margin(cast: Cast) -> Ending {
     s.put(0);
     s.world.members[0].ways.slow_orders = 150 * MS;
     s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
-    for turn in 0..1_600 {
+    write_to_all_who_lead(&mut s, 1_600, 5);
+    s.world.members[0].ways.slow_orders = 0;
+    s.end()
+}
+
+/// Clients of A that never stop, and one of whoever else leads, every so many ms.
+fn write_to_all_who_lead(s: &mut Stage, turns: usize, every_ms: u64) {
+    for turn in 0..turns {
         s.begin_write(2 + turn % 60, 0);
         for m in [1, 2] {
             if s.world.leads(m) {
                 s.begin_write(62, m);
             }
         }
-        s.pass(5);
+        s.pass(every_ms);
     }
-    s.world.members[0].ways.slow_orders = 0;
-    s.end()
 }
 
 /// An engine that starts is nobody's primary: clients of the old one come back at once.
@@ -218,15 +223,7 @@ pub(crate) fn dead_end(cast: Cast) -> Ending {
     s.put(0);
     s.world.members[0].ways.slow_orders = 20 * MS;
     s.kill_engine(0, 9);
-    for turn in 0..600 {
-        s.begin_write(2 + turn % 60, 0);
-        for m in [1, 2] {
-            if s.world.leads(m) {
-                s.begin_write(62, m);
-            }
-        }
-        s.pass(1);
-    }
+    write_to_all_who_lead(&mut s, 600, 1);
     s.world.members[0].ways.slow_orders = 0;
     s.end()
 }
