@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use brain::report::MemberReport;
 use brain::{MemberName, Record};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::down;
 use crate::engines::{self, Found, Wanted};
 use crate::file::{self, FileError, Lock};
-use crate::home::{Base, Group, Home, HomeError, Part, group};
+use crate::home::{Base, Group, Home, HomeError, Part, Ports, group};
 use crate::keeper::{self, Parts};
 use crate::observe;
 use crate::ports;
 use crate::process::Process;
+use crate::relay::loopback;
 use crate::store::{FileStore, Object, StoreError};
 
 pub mod error;
@@ -328,12 +330,28 @@ async fn wait(
             progress(Step::Replicas(in_sync, home.group().members.len() - 1));
             told.1 = Some(in_sync);
         }
-        match standing.waits_for() {
+        let waits = match standing.waits_for() {
+            None => unserved(home.group().ports).await,
+            waits => waits,
+        };
+        match waits {
             None => return Ok(standing.into_reports()),
             Some(waits) if Instant::now() >= end => return Err(Waits::For(waits)),
             Some(_) => tokio::time::sleep(ASK_EVERY).await,
         }
     }
+}
+
+/// Which of the two addresses nobody listens on yet: they are another process than the members, and
+/// whoever is told that the group serves connects to them at once.
+async fn unserved(ports: Ports) -> Option<String> {
+    for (what, port) in [("write", ports.write), ("read", ports.read)] {
+        let dialled = TcpStream::connect(loopback(port));
+        if !matches!(tokio::time::timeout(ASK, dialled).await, Ok(Ok(_))) {
+            return Some(format!("nobody listens on the {what} address yet (port {port})"));
+        }
+    }
+    None
 }
 
 /// What this call started is ended again, unless it was a group with data: it may need longer.
