@@ -1,0 +1,4 @@
+//! A group on Kubernetes: the resource and its objects as plain functions, what agents need of the
+//! API, and the operator.
+
+pub mod names;
