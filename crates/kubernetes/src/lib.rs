@@ -2,3 +2,4 @@
 //! API, and the operator.
 
 pub mod names;
+pub mod platform;
