@@ -83,7 +83,12 @@ impl Roster for PodRoster {
     }
 
     fn members(&self) -> Vec<MemberName> {
-        self.members.clone()
+        let mut members = self.members.clone();
+        let known = lock(&self.addresses);
+        members.extend(known.keys().map(|name| MemberName(name.clone())));
+        members.sort();
+        members.dedup();
+        members
     }
 }
 
