@@ -2,3 +2,5 @@
 //! API, and the operator.
 
 pub mod names;
+pub mod objects;
+pub mod render;
