@@ -1,6 +1,6 @@
 //! `interrex render`: a group's Kubernetes objects on stdout, for clusters without an operator.
 
-use brain::spec::{DurabilityMode, DurabilityField, ValidatedSpec};
+use brain::spec::{DurabilityField, DurabilityMode, ValidatedSpec};
 use kubernetes::objects::{self, Credentials, Options};
 use kubernetes::render::{self, Form};
 

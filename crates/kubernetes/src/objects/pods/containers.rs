@@ -36,9 +36,7 @@ pub(super) fn engine(frame: &Frame<'_>) -> Container {
         port(names::PEER_PORT_NAME, names::PEER_PORT),
         port(names::HTTP_PORT_NAME, names::HTTP_PORT),
     ];
-    ports.extend(
-        sentinel.map(|sentinel| port(names::SENTINEL_PORT_NAME, sentinel.port as u16)),
-    );
+    ports.extend(sentinel.map(|sentinel| port(names::SENTINEL_PORT_NAME, sentinel.port as u16)));
     Container {
         name: names::ENGINE_CONTAINER.to_owned(),
         image: Some(engine::image(frame.spec)),

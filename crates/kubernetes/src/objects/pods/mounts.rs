@@ -60,11 +60,8 @@ fn secrets(frame: &Frame<'_>) -> Vec<VolumeProjection> {
 
 /// A pod does not start before these keys are there, and its events name the one that is not.
 fn keys(secret: String, keys: &[&str]) -> VolumeProjection {
-    let item = |key: &&str| KeyToPath {
-        key: (*key).to_owned(),
-        path: (*key).to_owned(),
-        mode: None,
-    };
+    let item =
+        |key: &&str| KeyToPath { key: (*key).to_owned(), path: (*key).to_owned(), mode: None };
     VolumeProjection {
         secret: Some(SecretProjection {
             name: secret,

@@ -37,7 +37,8 @@ pub(super) fn affinity(frame: &Frame<'_>) -> Option<Affinity> {
 /// A wish in every case: a member in the wrong zone is better than none.
 pub(super) fn spread(frame: &Frame<'_>) -> Vec<TopologySpreadConstraint> {
     let asked = &frame.fields().pods.spread_by;
-    let mut over = if asked.is_empty() { vec![SpreadBy::Host, SpreadBy::Zone] } else { asked.clone() };
+    let mut over =
+        if asked.is_empty() { vec![SpreadBy::Host, SpreadBy::Zone] } else { asked.clone() };
     // Kubernetes refuses the same constraint twice.
     over.sort_unstable();
     over.dedup();
