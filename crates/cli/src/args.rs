@@ -30,6 +30,15 @@ The last resort: a group that waits for members which will never come back. With
 --accept-data-loss it only shows what every member holds. With it, MEMBER begins a new
 generation with its own copy; whatever only others hold is discarded as they come back.";
 
+/// What follows the help of `render`.
+const RENDER_HELP: &str = "\
+Applied in any order, and again at any time, the objects converge:
+
+  interrex render -f cart.yaml --secret | kubectl create -f -   # once
+  interrex render -f cart.yaml | kubectl apply -f -
+
+`create` refuses a Secret that is there already: a password never changes by accident.";
+
 /// Redis and Valkey without the interregnum: a group that stays writable whatever dies.
 #[derive(Debug, Parser)]
 #[command(name = "interrex", version, max_term_width = 100, propagate_version = true)]
@@ -88,6 +97,9 @@ pub(crate) enum Verb {
     Bench(Bench),
     /// Show a group that survives, in under a minute.
     Demo(Demo),
+    /// Print a group's Kubernetes objects, to be applied without an operator.
+    #[command(after_help = RENDER_HELP)]
+    Render(Render),
     /// The version of this program.
     Version(Version),
     /// The process that keeps a group's other processes running.
@@ -484,6 +496,39 @@ pub(crate) struct Demo {
     pub(crate) engine: Option<String>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// `interrex render`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Render {
+    /// A spec; `-` reads standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Print the Secret in place of the rest, with a freshly drawn password and peers' key.
+    #[arg(long)]
+    pub(crate) secret: bool,
+    /// The namespace of the objects [default: the spec's own, else that of whoever applies them].
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// The image that brings this program into the pods.
+    #[arg(long, value_name = "IMAGE", default_value = kubernetes::objects::Options::IMAGE)]
+    pub(crate) image: String,
+    /// Make local volumes: one directory of a host for each member, in their order.
+    #[arg(long, value_name = "HOST=PATH", num_args = 1.., value_delimiter = ',')]
+    pub(crate) local_volumes: Vec<kubernetes::objects::LocalVolume>,
+    /// How to print the objects.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: RenderFormat,
+}
+
+/// How objects are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RenderFormat {
+    /// One document after the other.
+    #[default]
+    Yaml,
+    /// One List.
+    Json,
 }
 
 /// `interrex version`.

@@ -26,6 +26,7 @@ mod pause;
 mod pod;
 mod primary;
 mod promote;
+mod render;
 mod status;
 mod store;
 pub(crate) mod up;
@@ -53,6 +54,7 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Chaos(args) => on_one_thread(chaos::run(args, printer)),
         Verb::Bench(args) => on_one_thread(bench::run(args, printer)),
         Verb::Demo(args) => on_one_thread(demo::run(args, printer)),
+        Verb::Render(args) => render::run(&args, printer),
         Verb::Version(args) => version::run(args, printer),
         Verb::Keep(args) => on_one_thread(keep::run(args)),
         Verb::Store(args) => on_one_thread(store::run(args)),

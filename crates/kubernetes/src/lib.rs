@@ -2,4 +2,6 @@
 //! API, and the operator.
 
 pub mod names;
+pub mod objects;
 pub mod platform;
+pub mod render;

@@ -22,6 +22,9 @@ pub const ROLE_REPLICA: &str = "replica";
 /// The value of [`ROLE_LABEL`] of a member that serves nobody.
 pub const ROLE_NONE: &str = "none";
 
+/// What the keys of our labels and annotations begin with.
+pub const DOMAIN: &str = "interrex.io/";
+
 /// What a pod's agent says of its member, as JSON; written when its class changes.
 pub const MEMBER_ANNOTATION: &str = "interrex.io/member";
 /// The epoch of a route: on the EndpointSlice.
@@ -48,8 +51,34 @@ pub const PEER_PORT: u16 = 7379;
 /// `/live`, `/ready`, `/metrics`, `/v1/status`.
 pub const HTTP_PORT: u16 = 8379;
 
+/// The name of [`ENGINE_PORT`] in containers, Services and EndpointSlices.
+pub const ENGINE_PORT_NAME: &str = "redis";
+/// The name of [`PEER_PORT`].
+pub const PEER_PORT_NAME: &str = "peers";
+/// The name of [`HTTP_PORT`].
+pub const HTTP_PORT_NAME: &str = "http";
+/// The name of the port that speaks like a Sentinel.
+pub const SENTINEL_PORT_NAME: &str = "sentinel";
+
+/// The user and the group that the official engine images have.
+pub const USER_ID: i64 = 999;
+
 /// The container of the engine.
 pub const ENGINE_CONTAINER: &str = "engine";
+/// The init container that brings the program.
+pub const PROGRAM_CONTAINER: &str = "program";
+/// The program in its own image.
+pub const PROGRAM_IN_IMAGE: &str = "/interrex";
+/// The volume of the program.
+pub const PROGRAM_VOLUME: &str = "program";
+/// The volume of [`RUN_PATH`].
+pub const RUN_VOLUME: &str = "run";
+/// The volume of [`SPEC_PATH`].
+pub const SPEC_VOLUME: &str = "spec";
+/// The volume of [`AUTH_PATH`].
+pub const AUTH_VOLUME: &str = "auth";
+/// The storage class of local volumes, unless the resource names one.
+pub const LOCAL_CLASS: &str = "interrex-local";
 /// The volume (and the claim's template) of the data.
 pub const DATA_VOLUME: &str = "data";
 /// Where the data are mounted.
@@ -139,6 +168,12 @@ impl Names {
     /// One member: a pod.
     pub fn member(&self, ordinal: u32) -> String {
         format!("{}-{ordinal}", self.group)
+    }
+
+    /// The local volume of one member: volumes have no namespace of their own, and a dot is in no
+    /// namespace's name.
+    pub fn volume(&self, ordinal: u32, namespace: &str) -> String {
+        format!("{}.{namespace}", self.claim(ordinal))
     }
 
     /// The claim of one member.

@@ -92,7 +92,8 @@ impl Plan {
     }
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+/// The text of a spec's file; `-` is standard input.
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     let failed = |error: std::io::Error| {
         Failure::usage(format!("cannot read {}", file.display()))
             .because(&error)
