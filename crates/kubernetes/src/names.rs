@@ -42,8 +42,6 @@ pub const CONFIG_HASH_ANNOTATION: &str = "interrex.io/config-hash";
 
 /// Who writes the slice: not Kubernetes' own controller.
 pub const SLICE_MANAGER: &str = "interrex.io-agent";
-/// The engine's port in Services and slices.
-pub const ENGINE_PORT_NAME: &str = "redis";
 /// The engine's port.
 pub const ENGINE_PORT: u16 = 6379;
 /// The peers' channel.
