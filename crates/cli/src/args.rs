@@ -100,6 +100,8 @@ pub(crate) enum Verb {
     /// Print a group's Kubernetes objects, to be applied without an operator.
     #[command(after_help = RENDER_HELP)]
     Render(Render),
+    /// Make and keep the Kubernetes objects of every group (`kind: Redis`) of a cluster.
+    Operator(Operator),
     /// The version of this program.
     Version(Version),
     /// The process that keeps a group's other processes running.
@@ -519,6 +521,31 @@ pub(crate) struct Render {
     /// How to print the objects.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: RenderFormat,
+}
+
+/// `interrex operator`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Operator {
+    /// Only groups of this namespace [default: all].
+    #[arg(long, value_name = "NAMESPACE", env = "INTERREX_WATCH_NAMESPACE")]
+    pub(crate) watch_namespace: Option<String>,
+    /// The namespace that it runs in: there operators agree on who works.
+    #[arg(long, value_name = "NAMESPACE", env = "INTERREX_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Its name among other operators: its pod's.
+    #[arg(long, value_name = "NAME", env = "INTERREX_POD_NAME")]
+    pub(crate) name: Option<String>,
+    /// The image that brings this program into the pods.
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        env = "INTERREX_IMAGE",
+        default_value = kubernetes::objects::Options::IMAGE
+    )]
+    pub(crate) image: String,
+    /// Where `/live`, `/ready` and `/metrics` are served.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8379")]
+    pub(crate) listen: std::net::SocketAddr,
 }
 
 /// How objects are printed.

@@ -22,6 +22,7 @@ mod keep;
 mod kill;
 mod links;
 mod logs;
+mod operator;
 mod pause;
 mod pod;
 mod primary;
@@ -55,6 +56,7 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Bench(args) => on_one_thread(bench::run(args, printer)),
         Verb::Demo(args) => on_one_thread(demo::run(args, printer)),
         Verb::Render(args) => render::run(&args, printer),
+        Verb::Operator(args) => on_one_thread(operator::run(args)),
         Verb::Version(args) => version::run(args, printer),
         Verb::Keep(args) => on_one_thread(keep::run(args)),
         Verb::Store(args) => on_one_thread(store::run(args)),

@@ -16,19 +16,19 @@ use crate::names::{GROUP_LABEL, ROLE_PRIMARY};
 
 /// What a pass made of a group.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome<'a> {
+pub(super) struct Outcome<'a> {
     /// The spec, or what is wrong with it in one sentence.
-    pub spec: Result<&'a ValidatedSpec, &'a str>,
+    pub(super) spec: Result<&'a ValidatedSpec, &'a str>,
     /// What there is.
-    pub seen: &'a Observation,
+    pub(super) seen: &'a Observation,
     /// What is under way.
-    pub plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     /// What could not be done.
-    pub failed: Option<&'a str>,
+    pub(super) failed: Option<&'a str>,
 }
 
 /// The new status.
-pub fn status(
+pub(super) fn status(
     group: &str,
     generation: Option<i64>,
     outcome: Outcome<'_>,
