@@ -1,6 +1,7 @@
 //! A group on Kubernetes: the resource and its objects as plain functions, what agents need of the
 //! API, and the operator.
 
+pub mod crd;
 pub mod names;
 pub mod objects;
 pub mod platform;
