@@ -39,6 +39,13 @@ Applied in any order, and again at any time, the objects converge:
 
 `create` refuses a Secret that is there already: a password never changes by accident.";
 
+/// What follows the help of `crd`.
+const CRD_HELP: &str = "\
+Three documents of YAML: the CustomResourceDefinition, and a ValidatingAdmissionPolicy with its
+binding for what a schema cannot see (Kubernetes 1.30 or newer):
+
+  interrex crd | kubectl apply --server-side -f -";
+
 /// Redis and Valkey without the interregnum: a group that stays writable whatever dies.
 #[derive(Debug, Parser)]
 #[command(name = "interrex", version, max_term_width = 100, propagate_version = true)]
@@ -102,6 +109,9 @@ pub(crate) enum Verb {
     Render(Render),
     /// Make and keep the Kubernetes objects of every group (`kind: Redis`) of a cluster.
     Operator(Operator),
+    /// Print what a Kubernetes cluster must know once: the resource Redis, and the rules on it.
+    #[command(after_help = CRD_HELP)]
+    Crd(Crd),
     /// The version of this program.
     Version(Version),
     /// The process that keeps a group's other processes running.
@@ -563,6 +573,14 @@ pub(crate) enum RenderFormat {
 pub(crate) struct Version {
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// `interrex crd`.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Crd {
+    /// Only the definition, without the policy.
+    #[arg(long)]
+    pub(crate) only_definition: bool,
 }
 
 /// One of a group's own processes.

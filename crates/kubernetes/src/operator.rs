@@ -147,9 +147,8 @@ async fn control(client: &Client, options: &Options, metrics: &Arc<Metrics>) {
         image: options.image.clone(),
     });
     let watched = options.watched.as_deref();
-    let settings = kube::runtime::controller::Config::default()
-        .debounce(DEBOUNCE)
-        .concurrency(AT_A_TIME);
+    let settings =
+        kube::runtime::controller::Config::default().debounce(DEBOUNCE).concurrency(AT_A_TIME);
     // Only what is ours, and of it only the metadata: a pod tells by its label and annotation.
     Controller::new(api::<Redis>(client, watched), watcher::Config::default())
         .with_config(settings)

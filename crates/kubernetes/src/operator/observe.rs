@@ -83,7 +83,11 @@ impl PodView {
 
 impl Observation {
     /// Reads everything of this group.
-    pub(super) async fn read(client: &Client, namespace: &str, names: &Names) -> kube::Result<Self> {
+    pub(super) async fn read(
+        client: &Client,
+        namespace: &str,
+        names: &Names,
+    ) -> kube::Result<Self> {
         let sets: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
         let leases: Api<Lease> = Api::namespaced(client.clone(), namespace);
         let pods: Api<PartialObjectMeta<Pod>> = Api::namespaced(client.clone(), namespace);

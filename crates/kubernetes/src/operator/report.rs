@@ -176,8 +176,7 @@ fn judge(outcome: Outcome<'_>, ready: usize) -> Vec<Found> {
 
 /// Whether somebody could take over now; with the reason when not.
 fn failover(spec: &ValidatedSpec, seen: &Observation, leads: Option<&MemberName>) -> Found {
-    let found =
-        |holds, reason, message| Found { kind: FAILOVER_POSSIBLE, holds, reason, message };
+    let found = |holds, reason, message| Found { kind: FAILOVER_POSSIBLE, holds, reason, message };
     if spec.replicas() == 0 {
         let text = "there are no replicas: the primary alone has the data";
         return found(false, "NoReplicas", text.to_owned());
@@ -197,7 +196,8 @@ fn failover(spec: &ValidatedSpec, seen: &Observation, leads: Option<&MemberName>
 
 /// Whether acknowledged data are on one member only.
 fn risk(spec: &ValidatedSpec, seen: &Observation) -> Found {
-    let found = |holds, reason, message: String| Found { kind: DATA_AT_RISK, holds, reason, message };
+    let found =
+        |holds, reason, message: String| Found { kind: DATA_AT_RISK, holds, reason, message };
     let copies = seen
         .pods
         .iter()

@@ -101,9 +101,7 @@ pub(super) async fn serve(address: SocketAddr, page: Page) -> std::io::Result<()
 async fn ready(State(page): State<Page>) -> Response {
     match page.missing.borrow().clone() {
         None => "ready\n".into_response(),
-        Some(missing) => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")).into_response()
-        }
+        Some(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")).into_response(),
     }
 }
 
