@@ -71,6 +71,8 @@ pub struct Config {
     pub program: PathBuf,
     /// The engine's data; an absolute path. The agent's own state is in `interrex/` below it.
     pub data: PathBuf,
+    /// What the place calls the volume of the data; `None` where it cannot tell.
+    pub volume: Option<String>,
     /// The socket, the engine's configuration, the gate: made with mode 0700. A short absolute path
     /// that may be in memory; not mounted `noexec`.
     pub run: PathBuf,
@@ -197,6 +199,7 @@ pub async fn run<P: Platform>(
     if let Some(pid) = ended.map_err(|source| AgentError::Supervise { source })? {
         tracing::warn!(pid, "ended the engine of an earlier agent");
     }
+    state::bind(&config.data, config.volume.as_deref()).map_err(state)?;
     let (file, memory) = StateFile::open(&config.data).map_err(state)?;
     config.settings.boot = keys::random_hex::<8>();
     let signals =

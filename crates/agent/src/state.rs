@@ -26,6 +26,9 @@ const DIRECTORY: &str = "interrex";
 /// The file in it.
 const FILE: &str = "state.json";
 
+/// Names the volume that the state file belongs to.
+const VOLUME: &str = "volume";
+
 /// Why the state cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -144,6 +147,37 @@ fn make_directory(data: &Path) -> Result<PathBuf, StateError> {
         .create(&path)
         .map_err(|source| StateError::CreateDirectory { path: path.clone(), source })?;
     Ok(path)
+}
+
+/// Binds the state file to the volume that it lies on (failover.md 2.1): a copy of it on another
+/// volume (restored, cloned) is kept aside, and the member is a newcomer. A volume that cannot be
+/// named now changes nothing.
+pub(crate) fn bind(data: &Path, volume: Option<&str>) -> Result<(), StateError> {
+    let Some(volume) = volume else { return Ok(()) };
+    let directory = make_directory(data)?;
+    let (mark, state) = (directory.join(VOLUME), directory.join(FILE));
+    let bound = match fs::read_to_string(&mark) {
+        Ok(bound) => Some(bound),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(source) => return Err(StateError::Read { path: mark, source }),
+    };
+    if bound.as_deref() == Some(volume) {
+        return Ok(());
+    }
+    if bound.is_some() && state.exists() {
+        tracing::warn!(volume, "this is another volume than the state file's: a newcomer's");
+        let aside = state.with_extension("of-another-volume");
+        fs::rename(&state, aside).map_err(|source| StateError::Create { path: state, source })?;
+    }
+    let write = || -> io::Result<()> {
+        let draft = mark.with_extension("new");
+        let mut file = File::create(&draft)?;
+        io::Write::write_all(&mut file, volume.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, &mark)?;
+        File::open(&directory)?.sync_all()
+    };
+    write().map_err(|source| StateError::Create { path: mark.clone(), source })
 }
 
 impl StateFile {

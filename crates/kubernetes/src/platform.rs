@@ -14,10 +14,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use brain::MemberName;
-use kube::{Client, Config};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::{Api, Client, Config};
 use platform::Platform;
 
-use crate::names::Names;
+use crate::names::{DATA_VOLUME, Names};
 
 use lease::LeaseRecord;
 pub use lease::{RecordError, decode, encode};
@@ -68,6 +69,8 @@ pub enum PlaceError {
 
 /// Where one member of a group on Kubernetes runs.
 pub struct KubernetesPlatform {
+    claim: Api<PersistentVolumeClaim>,
+    claim_name: String,
     record: LeaseRecord,
     roster: PodRoster,
     route: SliceRoute,
@@ -93,11 +96,23 @@ impl KubernetesPlatform {
         };
         let names = Names::of(&pod.group);
         Ok(Self {
+            claim: Api::namespaced(client()?, &pod.namespace),
+            claim_name: format!("{DATA_VOLUME}-{}", pod.name),
             record: LeaseRecord::new(&names, &pod.namespace, client()?, client()?, client()?),
             roster: PodRoster::start(pod, client()?),
             route: SliceRoute::new(pod, &names, client()?),
             notices: PodNotices::new(pod, client()?),
         })
+    }
+}
+
+impl KubernetesPlatform {
+    /// What tells this member's volume from any other: the claim's UID and the volume it is bound
+    /// to. `None` when the API server does not say so in time.
+    pub async fn volume(&self, limit: Duration) -> Option<String> {
+        let claim = calls::within(limit, self.claim.get(&self.claim_name)).await.ok()?;
+        let volume = claim.spec?.volume_name?;
+        Some(format!("{}/{volume}", claim.metadata.uid?))
     }
 }
 

@@ -97,3 +97,20 @@ fn a_full_disk_does_not_keep_the_state_from_being_written() {
     std::process::Command::new("umount").arg(path).status().unwrap();
     result.unwrap();
 }
+
+#[test]
+fn a_state_file_that_came_with_a_copy_of_a_volume_is_kept_aside() {
+    let data = tempfile::tempdir().unwrap();
+    let id_on = |volume: Option<&str>| {
+        bind(data.path(), volume).unwrap();
+        StateFile::open(data.path()).unwrap().1.state_id
+    };
+    let first = id_on(None);
+    assert_eq!(id_on(Some("claim-1/pv-1")), first, "a file without a mark is of this volume");
+    assert_eq!(id_on(Some("claim-1/pv-1")), first);
+    assert_eq!(id_on(None), first, "nobody could tell now");
+    let other = id_on(Some("claim-2/pv-2"));
+    assert_ne!(other, first);
+    assert_eq!(id_on(Some("claim-2/pv-2")), other);
+    assert!(directory(data.path()).join("state.of-another-volume").exists());
+}

@@ -123,6 +123,7 @@ impl Group {
             run: home.join(&member.0).join("run"),
             password_file: Some(home.join("password")),
             peer_key_file: home.join("peer-key"),
+            volume: None,
             directives: watch::channel(BTreeMap::new()).1,
             persistence: self.persistence,
             memory_limit_bytes: Some(256 << 20),

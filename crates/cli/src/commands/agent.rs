@@ -47,6 +47,8 @@ fn config(home: &Home, me: &str, spec: &ValidatedSpec) -> Result<Config, Failure
         gate_demanded: spec.demands_gate(),
         program: group.engine.clone(),
         data: home.engine_directory(me),
+        // A directory has an id of its own, which goes with it.
+        volume: None,
         run: run_directory(home, me).map_err(refused)?,
         password_file: Some(home.password_file()),
         peer_key_file: home.peer_key_file(),

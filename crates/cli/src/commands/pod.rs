@@ -24,6 +24,9 @@ use super::agent::settings;
 use crate::failure::Failure;
 use crate::spec;
 
+/// How long a start waits to learn which volume it is on; without an answer it goes on.
+const VOLUME: Duration = Duration::from_secs(2);
+
 /// How often the mounted resource is looked at: the kubelet itself needs up to a minute.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -41,8 +44,11 @@ pub(super) async fn run() -> Result<ExitCode, Failure> {
     let pod = pod(&spec)?;
     let (tell, directives) = watch::channel(spec.config().clone());
     tokio::spawn(follow(file, text, tell));
-    let config = config(&pod, &spec, directives)?;
     let platform = KubernetesPlatform::of(&pod).map_err(|error| Failure::of(&error))?;
+    let mut config = config(&pod, &spec, directives)?;
+    if spec.storage_bytes().is_some() {
+        config.volume = platform.volume(VOLUME).await;
+    }
     ::agent::run(config, Arc::new(platform)).await.map_err(|error| Failure::of(&error))
 }
 
@@ -101,6 +107,7 @@ fn config(
         gate_demanded: spec.demands_gate(),
         program: engine(spec.flavor())?,
         data: PathBuf::from(DATA_PATH),
+        volume: None,
         run: Path::new(RUN_PATH).join("agent"),
         password_file: Some(auth.join(PASSWORD_KEY)),
         peer_key_file: auth.join(PEER_KEY),
