@@ -5,7 +5,7 @@ INTERREX := target/release/interrex
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/interrex
 
 .DEFAULT_GOAL := help
-.PHONY: help engine demo test lint build bench chaos clean-cache
+.PHONY: help engine demo test lint check build bench chaos clean-cache
 .PHONY: e2e-cluster e2e-cluster-down e2e-cluster-selftest
 
 help: ## this list
@@ -25,8 +25,10 @@ lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-test: engine lint ## lint and every test: house rules, 1000 simulated worlds, real engines
+test: engine ## every test: house rules, 1000 simulated worlds, real engines
 	$(CARGO) test --locked --workspace
+
+check: test lint ## test and lint, before a commit
 
 bench: engine build ## throughput of a group's engine against the same engine bare
 	$(INTERREX) bench
