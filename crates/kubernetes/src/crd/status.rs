@@ -35,6 +35,9 @@ pub struct Status {
     /// The member that leads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary: Option<String>,
+    /// The member that leads, or led last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_primary: Option<String>,
     /// The epoch of its authority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
@@ -142,6 +145,7 @@ pub(super) fn status() -> Field {
         .field("topology", text(64, "`1+2`: one primary and two replicas."))
         .field("ready", text(32, "`2/3`: members that are ready, and that are asked for."))
         .field("primary", name("The member that leads."))
+        .field("lastPrimary", name("The member that leads, or led last."))
         .field("epoch", whole("The epoch of its authority."))
         .field("replicas", whole("Members other than the primary, for the scale subresource."))
         .field("selector", text(512, "Which pods are members, for the scale subresource."))

@@ -43,6 +43,9 @@ pub(super) fn status(
         topology: spec.ok().map(|spec| format!("1+{}", spec.replicas())),
         ready: spec.ok().map(|spec| format!("{ready}/{}", spec.members())),
         primary: primary.map(|pod| pod.name.to_string()),
+        last_primary: primary
+            .map(|pod| pod.name.to_string())
+            .or_else(|| before.last_primary.clone()),
         epoch: primary.and_then(|pod| pod.notice.as_ref()).map(|notice| notice.epoch),
         replicas: seen.replicas().unwrap_or_default().saturating_sub(1),
         selector: Some(format!("{GROUP_LABEL}={group}")),
@@ -90,13 +93,11 @@ fn last_failover(
 ) -> Option<LastFailover> {
     let known = before.last_failover.clone();
     let Some(primary) = primary else { return known };
-    let led = before.primary.clone().or_else(|| known.as_ref()?.to.clone());
     let name = primary.name.to_string();
-    if led.as_ref() == Some(&name) {
-        return known;
-    }
     // The first primary of a group has failed over from nobody.
-    let from = led?;
+    let Some(from) = before.last_primary.clone().filter(|led| *led != name) else {
+        return known;
+    };
     let notice = primary.notice.as_ref();
     let cause = notice.and_then(|notice| notice.cause.clone());
     Some(LastFailover {
