@@ -11,7 +11,7 @@ use brain::{
     Wish,
 };
 use platform::Platform;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::decisions::Decisions;
@@ -54,6 +54,8 @@ pub(crate) struct World<P> {
     pub(crate) peers: Peers,
     pub(crate) persister: Persister,
     pub(crate) route: watch::Sender<Option<brain::Route>>,
+    /// Woken by every decision: what is told of this member may have changed.
+    pub(crate) stirred: Arc<Notify>,
     pub(crate) inbox: Inbox,
     pub(crate) tasks: JoinSet<()>,
     pub(crate) asks: BTreeMap<AskId, oneshot::Sender<Result<String, String>>>,
@@ -175,6 +177,9 @@ impl<P: Platform> Driver<P> {
     }
 
     fn begin(&mut self, effects: Vec<Effect>) {
+        if !effects.is_empty() {
+            self.world.stirred.notify_one();
+        }
         for effect in effects {
             let noteworthy = effect.why.story || !effect.why.text.is_empty();
             let epoch = if noteworthy { self.election.report(clock::now()).epoch } else { 0 };

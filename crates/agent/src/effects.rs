@@ -37,6 +37,7 @@ pub(crate) fn begin<P: Platform>(
         Act::Route(route) => {
             world.route.send_replace(Some(route));
         }
+        Act::Members(members) => world.peers.set(&members),
         Act::Persist { id, memory } => {
             world.persister.write(PersistId(world.base + id.0), *memory);
         }
@@ -70,6 +71,7 @@ fn name(act: &Act) -> &'static str {
         Act::Engine { .. } => "engine",
         Act::Gate(_) => "gate",
         Act::Route(_) => "route",
+        Act::Members(_) => "members",
         Act::Persist { .. } => "persist",
         Act::Note => "note",
         Act::Answer { .. } => "answer",

@@ -68,7 +68,7 @@ impl Web {
     }
 
     /// The judgement's report with what only the edge knows.
-    async fn report(&self) -> Option<MemberReport> {
+    pub(crate) async fn report(&self) -> Option<MemberReport> {
         let mut report = inbox::report(&self.inbox, REPORT_DEADLINE).await?;
         let facts = self.handle.facts();
         report.group = self.tag.to_string();

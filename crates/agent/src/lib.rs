@@ -33,7 +33,7 @@ use engine::config::Persistence;
 use engine::flavor::FlavorError;
 use platform::{Platform, Roster};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 pub use damage::AsideError;
@@ -281,6 +281,9 @@ impl<P: Platform> Beginning<P> {
         let (c, h) = (Arc::clone(&config), Arc::clone(&handle));
         beside.spawn(watchers::housekeeping(c, h, tell_keys, inbox.clone()));
         let web = http::Web::new(&config, &handle, engine, &identity, &platform, &inbox);
+        let stirred = Arc::new(Notify::new());
+        let (p, s) = (Arc::clone(&platform), Arc::clone(&stirred));
+        beside.spawn(watchers::notices(p, web.clone(), s, within));
         beside.spawn(http::serve(place.http, web));
         let world = World {
             platform,
@@ -288,6 +291,7 @@ impl<P: Platform> Beginning<P> {
             peers,
             persister: persist::Persister::start(file, memory.clone(), inbox.clone()),
             route,
+            stirred,
             inbox: inbox.clone(),
             tasks: JoinSet::new(),
             asks: BTreeMap::new(),

@@ -6,15 +6,17 @@ mod dial;
 mod frame;
 mod queue;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use brain::{MemberName, Message};
 use platform::{Platform, Roster};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::inbox::Inbox;
 use crate::keys::PeerKeys;
@@ -57,12 +59,26 @@ pub(crate) enum PeerError {
     Unwanted(String),
 }
 
+/// The members that may come to us, and whom to ring when one has come.
+type Awake = Arc<Mutex<BTreeMap<MemberName, Arc<Notify>>>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the dialer of one member.
+type Dialing = dyn Fn(MemberName, Arc<Queue>, Arc<Notify>) -> Pin<Box<dyn Future<Output = ()> + Send>>
+    + Send
+    + Sync;
+
 /// The ways to the other members.
-#[derive(Debug)]
 pub(crate) struct Peers {
-    queues: BTreeMap<MemberName, Arc<Queue>>,
+    me: MemberName,
+    queues: BTreeMap<MemberName, (Arc<Queue>, AbortHandle)>,
+    awake: Awake,
+    dialing: Box<Dialing>,
     /// Dialers and the acceptor; they end with this.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Peers {
@@ -75,31 +91,49 @@ impl Peers {
         inbox: &Inbox,
     ) -> Self {
         let mut tasks = JoinSet::new();
-        let mut queues = BTreeMap::new();
-        let mut awake = BTreeMap::new();
-        for peer in members.iter().filter(|member| **member != identity.me) {
-            let (queue, retry) = (Arc::new(Queue::default()), Arc::new(Notify::new()));
-            queues.insert(peer.clone(), Arc::clone(&queue));
-            awake.insert(peer.clone(), Arc::clone(&retry));
-            let platform = Arc::clone(platform);
-            let name = peer.clone();
+        let awake = Awake::default();
+        tasks.spawn(accept::run(listener, identity.clone(), Arc::clone(&awake), inbox.clone()));
+        let (platform, inbox, who) = (Arc::clone(platform), inbox.clone(), identity.clone());
+        let dialing = move |peer: MemberName, queue, retry| {
+            let (platform, name) = (Arc::clone(&platform), peer.clone());
             let address = move || platform.roster().peer(&name).map(|at| at.peer);
-            let dialer = dial::Dialer {
-                identity: identity.clone(),
-                peer: peer.clone(),
-                queue,
-                retry,
-                inbox: inbox.clone(),
-            };
-            tasks.spawn(dialer.run(address));
+            let (identity, inbox) = (who.clone(), inbox.clone());
+            let dialer = dial::Dialer { identity, peer, queue, retry, inbox };
+            Box::pin(dialer.run(address)) as Pin<Box<dyn Future<Output = ()> + Send>>
+        };
+        let queues = BTreeMap::new();
+        let me = identity.me.clone();
+        let mut peers = Self { me, queues, awake, dialing: Box::new(dialing), tasks };
+        peers.set(members);
+        peers
+    }
+
+    /// These are the members from now on: whoever is new is dialed, who is gone is refused.
+    pub(crate) fn set(&mut self, members: &[MemberName]) {
+        let others: BTreeSet<_> = members.iter().filter(|name| **name != self.me).collect();
+        let mut awake = lock(&self.awake);
+        awake.retain(|name, _| others.contains(name));
+        self.queues.retain(|name, (_, dialer)| {
+            let stays = others.contains(name);
+            if !stays {
+                dialer.abort();
+            }
+            stays
+        });
+        for peer in others {
+            if self.queues.contains_key(peer) {
+                continue;
+            }
+            let (queue, retry) = (Arc::new(Queue::default()), Arc::new(Notify::new()));
+            awake.insert(peer.clone(), Arc::clone(&retry));
+            let dialer = (self.dialing)(peer.clone(), Arc::clone(&queue), retry);
+            self.queues.insert(peer.clone(), (queue, self.tasks.spawn(dialer)));
         }
-        tasks.spawn(accept::run(listener, identity.clone(), awake, inbox.clone()));
-        Self { queues, _tasks: tasks }
     }
 
     /// Puts a message on its way. It may be lost; it never waits.
     pub(crate) fn send(&self, to: &MemberName, message: Message) {
-        if let Some(queue) = self.queues.get(to) {
+        if let Some((queue, _)) = self.queues.get(to) {
             queue.push(message);
         }
     }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brain::{Input, Route, Version};
-use platform::{Platform, Published, RecordStore, RouteStore};
+use platform::{Notices, Platform, Published, RecordStore, RouteStore};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::engine_port::{EngineHandle, Order, in_words};
+use crate::http::Web;
 use crate::inbox::{Inbox, tell};
 use crate::keys::PeerKeys;
 use crate::{Config, clock, driver};
@@ -23,6 +24,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fro
 
 /// How often configuration, headroom and keys are looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
+
+/// How long a notice may be out of date when nothing is decided.
+const NOTICE: Duration = Duration::from_secs(5);
 
 /// Free space below this share keeps a member from taking over a primary's load (failover.md 2.12,
 /// disk full).
@@ -65,7 +69,13 @@ pub(crate) async fn route<P: Platform>(
     within: Duration,
 ) {
     let mut backoff = BACKOFF.0;
-    while wanted.changed().await.is_ok() {
+    loop {
+        tokio::select! {
+            changed = wanted.changed() => if changed.is_err() { return },
+            () = platform.route().disturbed() => {
+                tracing::warn!("somebody has changed the route: it is published again");
+            }
+        }
         loop {
             let Some(route) = wanted.borrow_and_update().clone() else { break };
             let published = platform.route().publish(&route, within).await;
@@ -82,6 +92,37 @@ pub(crate) async fn route<P: Platform>(
             }
             backoff = BACKOFF.0;
             break;
+        }
+    }
+}
+
+/// Tells the place what this member is, whenever that has changed, until it has been told.
+pub(crate) async fn notices<P: Platform>(
+    platform: Arc<P>,
+    web: Web,
+    stirred: Arc<Notify>,
+    within: Duration,
+) {
+    let mut told = None;
+    let mut backoff = BACKOFF.0;
+    loop {
+        // Between two decisions only the engine's link changes, which the next decision sees.
+        let _ = tokio::time::timeout(NOTICE, stirred.notified()).await;
+        let Some(report) = web.report().await else { continue };
+        let notice = platform.notices().notice(&report);
+        if told.as_ref() == Some(&notice) {
+            continue;
+        }
+        match platform.notices().tell(&notice, within).await {
+            Ok(()) => {
+                told = Some(notice);
+                backoff = BACKOFF.0;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "this member's notice is not told yet");
+                tokio::time::sleep(backoff).await;
+                backoff = (backoff * 2).min(BACKOFF.1);
+            }
         }
     }
 }

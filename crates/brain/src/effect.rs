@@ -66,6 +66,9 @@ pub enum Act {
     Gate(GateDeadline),
     /// Where clients are to go; refused by the place if it carries a higher epoch.
     Route(Route),
+    /// Who the members are has changed, this one included: channels to the new ones are opened,
+    /// those to the ones that are gone are closed.
+    Members(Vec<MemberName>),
     /// Put the memory on disk; answered by [`crate::Input::Persisted`].
     Persist {
         /// Which state.

@@ -10,6 +10,7 @@ mod fence;
 mod follow;
 mod handover;
 mod lead;
+mod members;
 mod outbox;
 mod quorum;
 mod rank;

@@ -27,7 +27,7 @@ pub use input::{
 pub use memory::Memory;
 pub use message::{Message, Standing};
 pub use reason::Reason;
-pub use record::{Electorate, Lineage, Record, Released, Seat, Version};
+pub use record::{Electorate, HandoverWish, Lineage, Record, Released, Seat, Version};
 pub use stamp::Stamp;
 pub use time::{Span, Tick};
 pub use timing::Timing;

@@ -114,6 +114,12 @@ pub(crate) enum Verb {
     /// The process beside an engine.
     #[command(hide = true)]
     Agent(AgentPart),
+    /// The process beside an engine, in a pod: PID 1 of the engine's container.
+    #[command(hide = true)]
+    Pod,
+    /// Copies this program into a directory: the init container of a pod.
+    #[command(hide = true)]
+    Install(Install),
 }
 
 /// How data are printed.
@@ -549,6 +555,14 @@ pub(crate) struct AgentPart {
     /// The member.
     #[arg(long, value_name = "MEMBER")]
     pub(crate) member: String,
+}
+
+/// Where to.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Install {
+    /// The directory.
+    #[arg(value_name = "DIRECTORY")]
+    pub(crate) directory: PathBuf,
 }
 
 /// `500ms`, `10s`, `2m`, `1h`; a bare number is seconds.

@@ -17,11 +17,13 @@ mod down;
 mod exec;
 mod failover;
 mod heal;
+mod install;
 mod keep;
 mod kill;
 mod links;
 mod logs;
 mod pause;
+mod pod;
 mod primary;
 mod promote;
 mod render;
@@ -59,6 +61,8 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Links(args) => on_one_thread(links::run(args)),
         // It speaks to its keeper in exit codes of its own.
         Verb::Agent(args) => return on_one_thread(agent::run(args)),
+        Verb::Pod => return on_one_thread(pod::run()),
+        Verb::Install(args) => install::run(&args),
     };
     exit.map(ExitCode::from)
 }

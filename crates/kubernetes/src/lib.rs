@@ -3,4 +3,5 @@
 
 pub mod names;
 pub mod objects;
+pub mod platform;
 pub mod render;

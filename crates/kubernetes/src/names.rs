@@ -1,6 +1,8 @@
 //! Every name, label, annotation, port and path that a group has on Kubernetes, in one place: what
 //! the builders write, the agents in the pods read.
 
+use std::collections::BTreeMap;
+
 /// Selects everything that belongs to Interrex; the operator's watches are filtered by it.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// The value of [`MANAGED_BY_LABEL`].
@@ -38,16 +40,17 @@ pub const HANDOVER_ANNOTATION: &str = "interrex.io/handover";
 /// The hash of the configuration that a pod was started with.
 pub const CONFIG_HASH_ANNOTATION: &str = "interrex.io/config-hash";
 
+/// Who writes the slice: not Kubernetes' own controller.
+pub const SLICE_MANAGER: &str = "interrex.io-agent";
+/// The name of [`ENGINE_PORT`] in containers, Services and slices.
+pub const ENGINE_PORT_NAME: &str = "redis";
 /// The engine's port.
 pub const ENGINE_PORT: u16 = 6379;
 /// The peers' channel.
 pub const PEER_PORT: u16 = 7379;
 /// `/live`, `/ready`, `/metrics`, `/v1/status`.
 pub const HTTP_PORT: u16 = 8379;
-
-/// The name of [`ENGINE_PORT`] in containers, Services and EndpointSlices.
-pub const ENGINE_PORT_NAME: &str = "redis";
-/// The name of [`PEER_PORT`].
+/// The name of [`PEER_PORT`] in containers and Services.
 pub const PEER_PORT_NAME: &str = "peers";
 /// The name of [`HTTP_PORT`].
 pub const HTTP_PORT_NAME: &str = "http";
@@ -112,6 +115,13 @@ pub const GRACE_SECONDS: i64 = 60;
 
 /// The server-side apply owner of what the operator writes.
 pub const FIELD_MANAGER: &str = "interrex-operator";
+
+/// The labels of everything that belongs to a group.
+pub fn labels(group: &str) -> BTreeMap<String, String> {
+    [(NAME_LABEL, NAME), (MANAGED_BY_LABEL, MANAGED_BY), (GROUP_LABEL, group)]
+        .map(|(label, value)| (label.to_owned(), value.to_owned()))
+        .into()
+}
 
 /// The names of one group's objects.
 #[derive(Clone, Debug, PartialEq, Eq)]

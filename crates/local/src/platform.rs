@@ -7,7 +7,8 @@ use std::time::Duration;
 use brain::{Epoch, MemberName, Record, Route, Version};
 use hyper::{Method, StatusCode};
 use platform::{
-    Listen, PeerAddress, Platform, Published, RecordStore, Roster, RouteStore, StoreError,
+    Listen, NoNotices, PeerAddress, Platform, Published, RecordStore, Roster, RouteStore,
+    StoreError,
 };
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -55,6 +56,7 @@ impl Platform for LocalPlatform {
     type Record = HttpRecord;
     type Roster = LocalRoster;
     type Route = HttpRoute;
+    type Notices = NoNotices;
 
     fn record(&self) -> &HttpRecord {
         &self.record
@@ -66,6 +68,10 @@ impl Platform for LocalPlatform {
 
     fn route(&self) -> &HttpRoute {
         &self.route
+    }
+
+    fn notices(&self) -> &NoNotices {
+        &NoNotices
     }
 }
 

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use brain::report::MemberReport;
 use brain::{MemberName, Record as GroupRecord, Route as GroupRoute, Version};
 
 /// A place where agents run.
@@ -14,6 +15,8 @@ pub trait Platform: Send + Sync + 'static {
     type Roster: Roster;
     /// Where clients are sent.
     type Route: RouteStore;
+    /// What the place is told of a member.
+    type Notices: Notices;
 
     /// The group's record.
     fn record(&self) -> &Self::Record;
@@ -21,6 +24,8 @@ pub trait Platform: Send + Sync + 'static {
     fn roster(&self) -> &Self::Roster;
     /// The route of the clients.
     fn route(&self) -> &Self::Route;
+    /// Notices of this member.
+    fn notices(&self) -> &Self::Notices;
 }
 
 /// A linearizable compare-and-swap register (failover.md 2.1, 2.15).
@@ -108,6 +113,12 @@ pub trait RouteStore: Send + Sync + 'static {
         route: &GroupRoute,
         within: Duration,
     ) -> impl Future<Output = Result<Published, StoreError>> + Send;
+
+    /// Waits until somebody has changed or taken away what this member published last. A place
+    /// where nobody else writes routes never says so.
+    fn disturbed(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
 }
 
 /// What came of publishing a route.
@@ -117,4 +128,34 @@ pub enum Published {
     Done,
     /// A newer one stands there.
     Superseded,
+}
+
+/// What a place is told of a member, for those who look at the place and not at the agents.
+pub trait Notices: Send + Sync + 'static {
+    /// What of a report is told: two reports that make the same notice are told once.
+    type Notice: PartialEq + Clone + Send + Sync + 'static;
+
+    /// What of this report is told.
+    fn notice(&self, report: &MemberReport) -> Self::Notice;
+
+    /// Tells it.
+    fn tell(
+        &self,
+        notice: &Self::Notice,
+        within: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Of a place where everybody asks the agents.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoNotices;
+
+impl Notices for NoNotices {
+    type Notice = ();
+
+    fn notice(&self, _report: &MemberReport) {}
+
+    async fn tell(&self, (): &(), _within: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

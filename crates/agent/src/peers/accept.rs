@@ -1,8 +1,7 @@
 //! The others' ways to us: who is not of this group or does not know its key is refused, and why is
 //! said to both sides.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use brain::{Input, MemberName, Message};
@@ -12,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::dial::IDLE;
 use super::frame::{self, Answer, Hello, Purpose, Session};
-use super::{Identity, PeerError};
+use super::{Awake, Identity, PeerError, lock};
 use crate::engine_port::in_words;
 use crate::inbox::{Inbox, tell};
 use crate::keys::random_hex;
@@ -23,19 +22,11 @@ const CONNECTIONS: usize = 64;
 /// A peer that says nothing for so long has another connection by now, or none.
 const SILENCE: Duration = Duration::from_secs(5 * IDLE.as_secs());
 
-/// The newest connection of each peer, and how it is ended.
-type Known = Arc<Mutex<BTreeMap<MemberName, Arc<Notify>>>>;
-
 /// Accepts for ever.
-pub(super) async fn run(
-    listener: TcpListener,
-    identity: Identity,
-    awake: BTreeMap<MemberName, Arc<Notify>>,
-    inbox: Inbox,
-) {
+pub(super) async fn run(listener: TcpListener, identity: Identity, awake: Awake, inbox: Inbox) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
-    let awake = Arc::new(awake);
-    let known = Known::default();
+    // The newest connection of each peer, and how it is ended.
+    let known = Awake::default();
     let mut tasks = JoinSet::new();
     let mut refusals = String::new();
     loop {
@@ -65,7 +56,7 @@ pub(super) async fn run(
             let _permit = permit;
             let (stream, session, peer) = greet(stream, &identity, &awake).await?;
             tracing::debug!(%peer, %from, "a peer has come");
-            if let Some(retry) = awake.get(&peer) {
+            if let Some(retry) = lock(&awake).get(&peer) {
                 retry.notify_one();
             }
             let replaced = Arc::new(Notify::new());
@@ -83,15 +74,11 @@ pub(super) async fn run(
     }
 }
 
-fn lock(known: &Known) -> std::sync::MutexGuard<'_, BTreeMap<MemberName, Arc<Notify>>> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Reads a greeting and answers it.
 async fn greet(
     mut stream: TcpStream,
     identity: &Identity,
-    members: &BTreeMap<MemberName, Arc<Notify>>,
+    members: &Awake,
 ) -> Result<(TcpStream, Session, MemberName), PeerError> {
     stream.set_nodelay(true)?;
     let greeting = frame::read(&mut stream, frame::DEADLINE).await?;
@@ -108,7 +95,7 @@ async fn greet(
         format!("{peer} does not know the key of group {}", identity.group)
     } else if hello.to != identity.me.0 {
         format!("{peer} looks for {}, this is {}", hello.to, identity.me)
-    } else if !members.contains_key(&peer) {
+    } else if !lock(members).contains_key(&peer) {
         format!("{peer} is no other member of group {}", identity.group)
     } else {
         String::new()

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use brain::{MemberName, Record, Route, Version};
 use platform::{
-    Listen, PeerAddress, Platform, Published, RecordStore, Roster, RouteStore, StoreError,
+    Listen, NoNotices, PeerAddress, Platform, Published, RecordStore, Roster, RouteStore,
+    StoreError,
 };
 use tokio::sync::watch;
 
@@ -53,6 +54,7 @@ impl Platform for TestPlace {
     type Record = Self;
     type Roster = Self;
     type Route = Self;
+    type Notices = NoNotices;
 
     fn record(&self) -> &Self {
         self
@@ -62,6 +64,9 @@ impl Platform for TestPlace {
     }
     fn route(&self) -> &Self {
         self
+    }
+    fn notices(&self) -> &NoNotices {
+        &NoNotices
     }
 }
 

@@ -167,6 +167,7 @@ impl Election {
             self.store.lacking = older;
         }
         if self.store.learn(version, record, now) {
+            self.heed_members();
             self.on_record(now);
         } else if read {
             self.lead_with_record(now);

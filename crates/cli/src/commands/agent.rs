@@ -40,26 +40,10 @@ fn config(home: &Home, me: &str, spec: &ValidatedSpec) -> Result<Config, Failure
     let group = home.group();
     let members: Vec<MemberName> =
         group.members.iter().map(|member| MemberName(member.name.clone())).collect();
-    let persistence = spec.persistence();
     Ok(Config {
         group: group.id.clone(),
         tag: group.tag.clone(),
-        settings: Settings {
-            me: MemberName(me.to_owned()),
-            pod: home.member_id(me).map_err(refused)?,
-            // Drawn by the agent at each start.
-            boot: String::new(),
-            timing: spec.timing(),
-            durability: spec.durability(),
-            failsafe: spec.failsafe(),
-            recovery_timeout: spec.recovery_timeout(),
-            budget_per_hour: spec.budget_per_hour(),
-            gate: spec.wants_gate(),
-            persistent: persistence.is_persistent(),
-            fsync_always: persistence == Persistence::AofAlways,
-            without: None,
-            members,
-        },
+        settings: settings(spec, me, home.member_id(me).map_err(refused)?, members),
         gate_demanded: spec.demands_gate(),
         program: group.engine.clone(),
         data: home.engine_directory(me),
@@ -67,13 +51,39 @@ fn config(home: &Home, me: &str, spec: &ValidatedSpec) -> Result<Config, Failure
         password_file: Some(home.password_file()),
         peer_key_file: home.peer_key_file(),
         directives: spec.config().clone(),
-        persistence,
+        persistence: spec.persistence(),
         memory_limit_bytes: None,
         members_on_this_machine: group.members.len() as u32,
         bind: vec!["127.0.0.1".to_owned()],
         log: LogFormat::Pretty,
         grace: GRACE,
     })
+}
+
+/// What the election of one member works with, wherever it runs.
+pub(super) fn settings(
+    spec: &ValidatedSpec,
+    me: &str,
+    pod: String,
+    members: Vec<MemberName>,
+) -> Settings {
+    let persistence = spec.persistence();
+    Settings {
+        me: MemberName(me.to_owned()),
+        pod,
+        // Drawn by the agent at each start.
+        boot: String::new(),
+        timing: spec.timing(),
+        durability: spec.durability(),
+        failsafe: spec.failsafe(),
+        recovery_timeout: spec.recovery_timeout(),
+        budget_per_hour: spec.budget_per_hour(),
+        gate: spec.wants_gate(),
+        persistent: persistence.is_persistent(),
+        fsync_always: persistence == Persistence::AofAlways,
+        without: None,
+        members,
+    }
 }
 
 /// A directory in which `engine.sock` is a path that every kernel takes.

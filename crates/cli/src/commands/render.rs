@@ -14,8 +14,9 @@ pub(super) fn run(args: &Render, printer: &mut Printer) -> Outcome {
     let from = args.file.display().to_string();
     let spec = spec::anywhere(&super::up::read(&args.file)?, &from)?;
     let options = options(args, &spec);
-    objects::check(&spec, &options)
-        .map_err(|errors| spec::refused(&errors, &spec::makes_no_group(&from)))?;
+    objects::check(&spec, &options).map_err(|errors| {
+        spec::refused(&errors, &format!("{from} makes no group on Kubernetes"))
+    })?;
     let form = match args.output {
         RenderFormat::Yaml => Form::Yaml,
         RenderFormat::Json => Form::Json,

@@ -20,13 +20,13 @@ pub(super) fn role(frame: &Frame<'_>) -> Role {
     let ordinals = 0..=REPLICAS_MAX;
     let pods: Vec<String> = ordinals.clone().map(|ordinal| names.member(ordinal)).collect();
     let claims: Vec<String> = ordinals.map(|ordinal| names.claim(ordinal)).collect();
-    let own = ["get", "list", "watch", "update"];
+    let own = ["get", "watch", "update"];
     let mut rules = vec![
         // The record. What is created has no name yet when rights are checked.
         rule("coordination.k8s.io", "leases", own).named(vec![names.group.clone()]),
         rule("coordination.k8s.io", "leases", ["create"]).unnamed(),
         // Each other, and what each says of itself.
-        rule("", "pods", ["get", "list", "watch"]).unnamed(),
+        rule("", "pods", ["list", "watch"]).unnamed(),
         rule("", "pods", ["patch"]).named(pods),
         // Decisions. One that repeats is counted by a patch.
         rule("events.k8s.io", "events", ["create", "patch"]).unnamed(),

@@ -138,7 +138,8 @@ impl World {
             Act::Gate(deadline) => self.set_gate(m, deadline),
             Act::Route(route) => self.set_route(m, route),
             Act::Persist { id, memory } => self.persist(m, id, *memory),
-            Act::Note => {}
+            // A world has the ways between all its members from the beginning.
+            Act::Members(_) | Act::Note => {}
             Act::Answer { ask, result } => self.answer(m, ask, result),
             Act::Leave => self.leave(m),
             Act::StartAnew => self.start_anew(m),

@@ -1,0 +1,124 @@
+//! What Kubernetes offers an agent: the record in a Lease, the roster by a watch of the pods, the
+//! route in an EndpointSlice, and notices on its own pod.
+//!
+//! Each of them has a connection of its own: one that is stuck holds up no other (failover.md 2.5).
+
+mod calls;
+mod lease;
+mod notices;
+mod roster;
+mod slice;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use brain::MemberName;
+use kube::{Client, Config};
+use platform::Platform;
+
+use crate::names::Names;
+
+use lease::LeaseRecord;
+pub use lease::{RecordError, decode, encode};
+use notices::PodNotices;
+use roster::PodRoster;
+use slice::SliceRoute;
+
+/// How long a connection to the API server may take to come about. Less than the shortest call's
+/// deadline (failover.md 2.5).
+const CONNECT: Duration = Duration::from_millis(500);
+
+/// The pod that an agent runs in.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// Its name, which is the member's.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its namespace.
+    pub namespace: String,
+    /// The group.
+    pub group: String,
+    /// Every member that there should be.
+    pub members: Vec<MemberName>,
+    /// Where the members' last addresses are kept, for a start while the API server is away.
+    pub addresses: PathBuf,
+}
+
+/// Why an agent has no place on Kubernetes.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// There is no service account, or no API server's address.
+    #[error("cannot find out how to reach the API server from this pod")]
+    Configuration {
+        /// The cause.
+        source: kube::config::InClusterError,
+    },
+    /// The certificates cannot be used.
+    #[error("cannot make a client of the API server")]
+    Client {
+        /// The cause.
+        source: Box<kube::Error>,
+    },
+}
+
+/// Where one member of a group on Kubernetes runs.
+pub struct KubernetesPlatform {
+    record: LeaseRecord,
+    roster: PodRoster,
+    route: SliceRoute,
+    notices: PodNotices,
+}
+
+impl KubernetesPlatform {
+    /// The place of this pod. Waits for nothing: the API server may be down.
+    pub fn of(pod: &Pod) -> Result<Self, PlaceError> {
+        let config = Config::incluster().map_err(|source| PlaceError::Configuration { source })?;
+        Self::with(&config, pod)
+    }
+
+    /// The same with a configuration that is known.
+    pub fn with(config: &Config, pod: &Pod) -> Result<Self, PlaceError> {
+        let client = || {
+            let mut config = config.clone();
+            config.connect_timeout = Some(CONNECT);
+            // Each call has a deadline of its own, and a watch may be silent for long.
+            (config.read_timeout, config.write_timeout) = (None, None);
+            config.default_retry = false;
+            Client::try_from(config).map_err(|source| PlaceError::Client { source: source.into() })
+        };
+        let names = Names::of(&pod.group);
+        Ok(Self {
+            record: LeaseRecord::new(&names, &pod.namespace, client()?, client()?, client()?),
+            roster: PodRoster::start(pod, client()?),
+            route: SliceRoute::new(pod, &names, client()?),
+            notices: PodNotices::new(pod, client()?),
+        })
+    }
+}
+
+impl Platform for KubernetesPlatform {
+    type Record = LeaseRecord;
+    type Roster = PodRoster;
+    type Route = SliceRoute;
+    type Notices = PodNotices;
+
+    fn record(&self) -> &LeaseRecord {
+        &self.record
+    }
+
+    fn roster(&self) -> &PodRoster {
+        &self.roster
+    }
+
+    fn route(&self) -> &SliceRoute {
+        &self.route
+    }
+
+    fn notices(&self) -> &PodNotices {
+        &self.notices
+    }
+}
