@@ -63,18 +63,21 @@ pub(crate) fn of_options(name: &str, wanted: &Wanted) -> Result<ValidatedSpec, F
     checked(resource, "these options make no group")
 }
 
-/// The spec in a YAML text, for a group on this machine; `from` is for the messages.
+/// The spec in a YAML text, for this machine; `from` is for the messages.
 pub(crate) fn of_text(text: &str, from: &str) -> Result<ValidatedSpec, Failure> {
-    let spec = anywhere(text, from)?;
-    spec.fits_local_mode().map_err(|errors| refused(&errors, &format!("{from} makes no group")))?;
-    Ok(spec)
+    fits_here(anywhere(text, from)?, &makes_no_group(from))
 }
 
-/// The spec in a YAML text, wherever the group is to run; `from` is for the messages.
+/// The spec in a YAML text, whatever place it is for.
 pub(crate) fn anywhere(text: &str, from: &str) -> Result<ValidatedSpec, Failure> {
     let resource: Resource =
         serde_saphyr::from_str(text).map_err(|error| unreadable(&error, from))?;
-    resource.validate().map_err(|errors| refused(&errors, &format!("{from} makes no group")))
+    resource.validate().map_err(|errors| refused(&errors, &makes_no_group(from)))
+}
+
+/// What is said of a file with faults.
+pub(crate) fn makes_no_group(from: &str) -> String {
+    format!("{from} makes no group")
 }
 
 /// The spec as it is kept in the group's directory: JSON, which is YAML too.
@@ -101,7 +104,10 @@ fn message(error: &serde_saphyr::Error) -> String {
 }
 
 fn checked(resource: Resource, what: &str) -> Result<ValidatedSpec, Failure> {
-    let spec = resource.validate().map_err(|errors| refused(&errors, what))?;
+    fits_here(resource.validate().map_err(|errors| refused(&errors, what))?, what)
+}
+
+fn fits_here(spec: ValidatedSpec, what: &str) -> Result<ValidatedSpec, Failure> {
     spec.fits_local_mode().map_err(|errors| refused(&errors, what))?;
     Ok(spec)
 }

@@ -42,15 +42,16 @@ pub const CONFIG_HASH_ANNOTATION: &str = "interrex.io/config-hash";
 
 /// Who writes the slice: not Kubernetes' own controller.
 pub const SLICE_MANAGER: &str = "interrex.io-agent";
-/// The name of [`ENGINE_PORT`] in containers, Services and slices.
-pub const ENGINE_PORT_NAME: &str = "redis";
 /// The engine's port.
 pub const ENGINE_PORT: u16 = 6379;
 /// The peers' channel.
 pub const PEER_PORT: u16 = 7379;
 /// `/live`, `/ready`, `/metrics`, `/v1/status`.
 pub const HTTP_PORT: u16 = 8379;
-/// The name of [`PEER_PORT`] in containers and Services.
+
+/// The name of [`ENGINE_PORT`] in containers, Services and EndpointSlices.
+pub const ENGINE_PORT_NAME: &str = "redis";
+/// The name of [`PEER_PORT`].
 pub const PEER_PORT_NAME: &str = "peers";
 /// The name of [`HTTP_PORT`].
 pub const HTTP_PORT_NAME: &str = "http";

@@ -21,6 +21,7 @@ use crate::names::Names;
 
 use lease::LeaseRecord;
 pub use lease::{RecordError, decode, encode};
+pub use notices::Notice;
 use notices::PodNotices;
 use roster::PodRoster;
 use slice::SliceRoute;

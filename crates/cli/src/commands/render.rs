@@ -14,9 +14,8 @@ pub(super) fn run(args: &Render, printer: &mut Printer) -> Outcome {
     let from = args.file.display().to_string();
     let spec = spec::anywhere(&super::up::read(&args.file)?, &from)?;
     let options = options(args, &spec);
-    objects::check(&spec, &options).map_err(|errors| {
-        spec::refused(&errors, &format!("{from} makes no group on Kubernetes"))
-    })?;
+    objects::check(&spec, &options)
+        .map_err(|errors| spec::refused(&errors, &spec::makes_no_group(&from)))?;
     let form = match args.output {
         RenderFormat::Yaml => Form::Yaml,
         RenderFormat::Json => Form::Json,

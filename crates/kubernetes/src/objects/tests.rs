@@ -140,9 +140,8 @@ fn what_is_written_as_yaml_is_read_as_the_same() {
 fn agents_read_the_spec_that_was_written() {
     let odd = [
         of("{ config: { appendonly: no, databases: 16, save: '3600 1', maxmemory: 1gb } }"),
-        of(
-            "{ failover: { profile: { lease: 6s, peer: 6s, renew: 1s, heartbeat: 1s, margin: 1s } } }",
-        ),
+        of("{ failover: { profile: \
+             { lease: 6s, peer: 6s, renew: 1s, heartbeat: 1s, margin: 1s } } }"),
         of("{ engine: { flavor: redis, version: '7.0' }, storage: { size: 1.5Gi } }"),
     ];
     let odd = odd.into_iter().map(|spec| (spec.name().to_owned(), spec, Options::default()));

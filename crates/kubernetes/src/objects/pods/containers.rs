@@ -46,8 +46,8 @@ pub(super) fn engine(frame: &Frame<'_>) -> Container {
         resources: resources(frame),
         security_context: Some(security()),
         volume_mounts: Some(mounts::of_engine()),
-        // A minute without an answer: an agent that is only slow is not killed, for its engine would
-        // go with it.
+        // A minute without an answer: an agent that is only slow is not killed, for its engine
+        // would go with it.
         liveness_probe: Some(probe("/live", Rhythm { period: 10, timeout: 5, failures: 6 })),
         // Two seconds: it decides about reads from replicas, writes follow the slice.
         readiness_probe: Some(probe("/ready", Rhythm { period: 1, timeout: 1, failures: 2 })),
