@@ -67,9 +67,9 @@ struct Draft(PolicyRule);
 
 fn rule<const N: usize>(group: &str, resource: &str, verbs: [&str; N]) -> Draft {
     Draft(PolicyRule {
-        api_groups: texts([group]),
-        resources: texts([resource]),
-        verbs: verbs.map(str::to_owned).to_vec(),
+        api_groups: Some(texts([group])),
+        resources: Some(texts([resource])),
+        verbs: texts(verbs),
         ..PolicyRule::default()
     })
 }

@@ -95,6 +95,6 @@ pub(super) fn one(key: &str, value: &str) -> BTreeMap<String, String> {
 }
 
 /// A list of texts.
-pub(super) fn texts<const N: usize>(words: [&str; N]) -> Option<Vec<String>> {
-    Some(words.map(str::to_owned).to_vec())
+pub(super) fn texts<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
 }
