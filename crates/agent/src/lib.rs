@@ -11,7 +11,7 @@ mod engine_port;
 mod http;
 mod inbox;
 mod keys;
-mod logs;
+pub mod logs;
 mod memory;
 mod peers;
 mod persist;
@@ -78,8 +78,8 @@ pub struct Config {
     pub password_file: Option<PathBuf>,
     /// The peer key; two lines while it rotates, the first of them signs.
     pub peer_key_file: PathBuf,
-    /// `spec.config`.
-    pub directives: BTreeMap<String, String>,
+    /// `spec.config`; what of a change can be set live is set live, the rest is shown as drift.
+    pub directives: watch::Receiver<BTreeMap<String, String>>,
     /// How the data reach the disk.
     pub persistence: Persistence,
     /// Bytes that the engine and its children may use; `None`: the cgroup's limit, or this member's

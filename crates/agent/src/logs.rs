@@ -17,7 +17,7 @@ pub enum LogFormat {
 
 /// Writes events to stderr from now on; `INTERREX_LOG` chooses which (default `info`). A program
 /// that has its own subscriber keeps it.
-pub(crate) fn init(format: LogFormat) {
+pub fn init(format: LogFormat) {
     let filter = EnvFilter::try_from_env("INTERREX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // An error says that there is a subscriber already.

@@ -137,13 +137,20 @@ pub(crate) async fn housekeeping(
     let mut roomy = None;
     // The first look comes early: an engine has loaded small data by then.
     let mut pause = Duration::from_secs(3);
+    let mut directives = config.directives.clone();
     loop {
         let now = is_roomy(&config.data, &engine);
         if roomy != Some(now) {
             roomy = Some(now);
             tell(&inbox, Input::Room { roomy: now }).await;
         }
-        tokio::time::sleep(pause).await;
+        // Changed directives are looked after at once.
+        let changed = async {
+            if directives.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let _ = tokio::time::timeout(pause, changed).await;
         pause = HOUSEKEEPING;
         // A full queue belongs to an engine that has other troubles.
         let _ = engine.order(Order::CheckDrift);

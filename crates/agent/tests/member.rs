@@ -5,6 +5,7 @@
 #[path = "support/place.rs"]
 mod place;
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
@@ -12,6 +13,7 @@ use engine::config::Persistence;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use place::{Group, PATIENCE, first, until};
+use tokio::sync::watch;
 
 async fn role(group: &Group) -> Option<String> {
     let reply = group.client(&first(), "ROLE").await.ok()?;
@@ -169,7 +171,8 @@ async fn what_cannot_work_ends_the_agent_with_its_reason() {
     let text = run(&|config| config.password_file = Some("/nonexistent/password".into())).await;
     assert!(text.contains("password file /nonexistent/password"), "{text}");
     let text = run(&|config| {
-        config.directives.insert("maxmemory-polcy".into(), "noeviction".into());
+        let wrong = BTreeMap::from([("maxmemory-polcy".to_owned(), "noeviction".to_owned())]);
+        config.directives = watch::channel(wrong).1;
     })
     .await;
     assert!(text.contains("did you mean maxmemory-policy"), "{text}");

@@ -39,6 +39,13 @@ Applied in any order, and again at any time, the objects converge:
 
 `create` refuses a Secret that is there already: a password never changes by accident.";
 
+/// What follows the help of `crd`.
+const CRD_HELP: &str = "\
+Three documents of YAML: the CustomResourceDefinition, and a ValidatingAdmissionPolicy with its
+binding for what a schema cannot see (Kubernetes 1.30 or newer):
+
+  interrex crd | kubectl apply --server-side -f -";
+
 /// Redis and Valkey without the interregnum: a group that stays writable whatever dies.
 #[derive(Debug, Parser)]
 #[command(name = "interrex", version, max_term_width = 100, propagate_version = true)]
@@ -100,6 +107,11 @@ pub(crate) enum Verb {
     /// Print a group's Kubernetes objects, to be applied without an operator.
     #[command(after_help = RENDER_HELP)]
     Render(Render),
+    /// Make and keep the Kubernetes objects of every group (`kind: Redis`) of a cluster.
+    Operator(Operator),
+    /// Print what a Kubernetes cluster must know once: the resource Redis, and the rules on it.
+    #[command(after_help = CRD_HELP)]
+    Crd(Crd),
     /// The version of this program.
     Version(Version),
     /// The process that keeps a group's other processes running.
@@ -521,6 +533,31 @@ pub(crate) struct Render {
     pub(crate) output: RenderFormat,
 }
 
+/// `interrex operator`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Operator {
+    /// Only groups of this namespace [default: all].
+    #[arg(long, value_name = "NAMESPACE", env = "INTERREX_WATCH_NAMESPACE")]
+    pub(crate) watch_namespace: Option<String>,
+    /// The namespace that it runs in: there operators agree on who works.
+    #[arg(long, value_name = "NAMESPACE", env = "INTERREX_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Its name among other operators: its pod's.
+    #[arg(long, value_name = "NAME", env = "INTERREX_POD_NAME")]
+    pub(crate) name: Option<String>,
+    /// The image that brings this program into the pods.
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        env = "INTERREX_IMAGE",
+        default_value = kubernetes::objects::Options::IMAGE
+    )]
+    pub(crate) image: String,
+    /// Where `/live`, `/ready` and `/metrics` are served.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8379")]
+    pub(crate) listen: std::net::SocketAddr,
+}
+
 /// How objects are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RenderFormat {
@@ -536,6 +573,14 @@ pub(crate) enum RenderFormat {
 pub(crate) struct Version {
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// `interrex crd`.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Crd {
+    /// Only the definition, without the policy.
+    #[arg(long)]
+    pub(crate) only_definition: bool,
 }
 
 /// One of a group's own processes.

@@ -11,6 +11,7 @@ mod agent;
 mod attend;
 mod bench;
 mod chaos;
+mod crd;
 mod cut;
 mod demo;
 mod down;
@@ -22,6 +23,7 @@ mod keep;
 mod kill;
 mod links;
 mod logs;
+mod operator;
 mod pause;
 mod pod;
 mod primary;
@@ -55,6 +57,8 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Bench(args) => on_one_thread(bench::run(args, printer)),
         Verb::Demo(args) => on_one_thread(demo::run(args, printer)),
         Verb::Render(args) => render::run(&args, printer),
+        Verb::Operator(args) => on_one_thread(operator::run(args)),
+        Verb::Crd(args) => crd::run(args, printer),
         Verb::Version(args) => version::run(args, printer),
         Verb::Keep(args) => on_one_thread(keep::run(args)),
         Verb::Store(args) => on_one_thread(store::run(args)),

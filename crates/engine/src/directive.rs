@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{Engine, Flavor, Version};
 
-pub use value::{Kind, ValueError, parse_memory, same};
+pub use value::{EVENT_FLAGS, Kind, ValueError, parse_memory, same};
 
 /// When a new value takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,6 @@ pub struct Directive {
 struct Range {
     from: Option<Version>,
     until: Option<Version>,
-}
-
-impl Range {
-    fn has(self, version: Version) -> bool {
-        self.from.is_some_and(|from| version >= from)
-            && self.until.is_none_or(|until| version < until)
-    }
 }
 
 /// Why a directive is refused. Every text names the directive, the value and the way out.
@@ -123,6 +116,15 @@ pub fn find(name: &str, engine: Engine) -> Option<Directive> {
     rows(name).find(|row| row.is_in(name, engine)).copied()
 }
 
+/// Every directive of every engine. A name that means different things to different engines is there
+/// once for each.
+pub fn all() -> impl Iterator<Item = &'static Directive> {
+    table::all()
+}
+
+/// Beginnings of the names that the modules inside Redis ≥ 8 have.
+pub const MODULE_PREFIXES: [&str; 4] = ["search-", "ts-", "bf-", "cf-"];
+
 fn rows(name: &str) -> impl Iterator<Item = &'static Directive> + '_ {
     table::all().filter(move |row| row.name == name || row.alias == Some(name))
 }
@@ -130,7 +132,6 @@ fn rows(name: &str) -> impl Iterator<Item = &'static Directive> + '_ {
 /// Modules bring directives as `module.option`; the modules inside Redis ≥ 8 by a prefix. Their
 /// values are checked by the engine.
 fn is_of_a_module(name: &str, engine: Engine) -> bool {
-    let built_in = ["search-", "ts-", "bf-", "cf-"];
     let inside = engine.flavor == Flavor::Redis && engine.version.since(8, 0);
     let dotted = name.split_once('.').is_some_and(|(module, option)| {
         [module, option].iter().all(|part| {
@@ -138,7 +139,7 @@ fn is_of_a_module(name: &str, engine: Engine) -> bool {
                 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         })
     });
-    dotted || (inside && built_in.iter().any(|prefix| name.starts_with(prefix)))
+    dotted || (inside && MODULE_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
 fn not_found(lower: &str, name: &str, engine: Engine) -> DirectiveError {
@@ -160,25 +161,30 @@ impl Directive {
     }
 
     fn is_in(&self, name: &str, engine: Engine) -> bool {
-        match engine.flavor {
-            Flavor::Valkey => self.valkey.has(engine.version),
-            Flavor::Redis if self.renamed_in_7 && name == self.name => {
-                engine.version.since(7, 0) && self.redis.has(engine.version)
-            }
-            Flavor::Redis => self.redis.has(engine.version),
-        }
+        self.versions(name, engine.flavor).is_some_and(|(from, until)| {
+            engine.version >= from && until.is_none_or(|until| engine.version < until)
+        })
     }
 
-    /// "redis ≥ 7.0", for the person whose engine does not have it.
+    /// From which version (inclusive) until which (exclusive) a family knows it by this name, its
+    /// own or its alias. `None` is never; no end is for good.
+    pub fn versions(&self, name: &str, flavor: Flavor) -> Option<(Version, Option<Version>)> {
+        let range = match flavor {
+            Flavor::Redis => self.redis,
+            Flavor::Valkey => self.valkey,
+        };
+        let renamed = self.renamed_in_7 && flavor == Flavor::Redis && name == self.name;
+        let oldest = if renamed { Version::new(7, 0, 0) } else { Version::new(0, 0, 0) };
+        Some((range.from?.max(oldest), range.until))
+    }
+
+    /// "redis from 7.0", for the person whose engine does not have it.
     fn available(&self) -> Vec<String> {
-        [("redis", self.redis), ("valkey", self.valkey)]
+        [Flavor::Redis, Flavor::Valkey]
             .into_iter()
-            .filter_map(|(flavor, range)| {
-                let from = match range.from? {
-                    _ if self.renamed_in_7 && flavor == "redis" => Version::new(7, 0, 0),
-                    from => from,
-                };
-                let until = range.until.map(|v| format!(" and before {}.{}", v.major, v.minor));
+            .filter_map(|flavor| {
+                let (from, until) = self.versions(self.name, flavor)?;
+                let until = until.map(|v| format!(" and before {}.{}", v.major, v.minor));
                 let until = until.unwrap_or_default();
                 Some(format!("{flavor} from {}.{}{until}", from.major, from.minor))
             })

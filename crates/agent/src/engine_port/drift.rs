@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use platform::Platform;
 
-use super::{EnginePort, lock};
+use super::{EnginePort, in_words, lock};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -26,7 +26,15 @@ impl<P: Platform> EnginePort<P> {
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value.as_text()?.to_owned())))
             .collect();
-        let mut left = facts.rendered.diff(&actual);
+        let rendered = match self.render_anew() {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                // A change that this engine does not take: what it was started with stands.
+                tracing::error!(error = in_words(&error), "cannot use the changed directives");
+                facts.rendered.clone()
+            }
+        };
+        let mut left = rendered.diff(&actual);
         let mut unset = Vec::new();
         for drift in left.drain(..) {
             if !drift.live {
@@ -39,10 +47,10 @@ impl<P: Platform> EnginePort<P> {
                     directive = drift.name,
                     was = drift.actual,
                     now = drift.wanted,
-                    "set back a directive that had drifted"
+                    "set a directive that was another one than wanted"
                 ),
                 Err(error) => {
-                    tracing::warn!(directive = drift.name, error, "cannot set back a directive");
+                    tracing::warn!(directive = drift.name, error, "cannot set a directive");
                     unset.push(drift);
                 }
             }

@@ -210,17 +210,34 @@ impl<P: Platform> EnginePort<P> {
     }
 
     fn render(&self, password: &str) -> Result<(Rendered, Option<Gate>), AgentError> {
-        let config = &self.parts.config;
         let fail = |source| AgentError::Prepare { source };
         let gate = self.gate().map_err(|source| fail(PrepareError::Gate { source }))?;
+        let module = gate.as_ref().map(|(module, gate)| config::Gate {
+            module: module.display().to_string(),
+            arguments: vec![gate.path().display().to_string()],
+        });
+        let settings = self.settings(module, self.accounts(password)?);
+        let rendered =
+            config::render(&settings).map_err(|source| fail(PrepareError::Render { source }))?;
+        Ok((rendered, gate.map(|(_, gate)| gate)))
+    }
+
+    /// What the running engine's directives should be by now. Its gate and its accounts are not
+    /// among them: those stay as they are until it ends.
+    pub(super) fn render_anew(&self) -> Result<Rendered, ConfigError> {
+        config::render(&self.settings(None, Vec::new()))
+    }
+
+    fn settings(&self, gate: Option<config::Gate>, accounts: Vec<Account>) -> config::Settings {
+        let config = &self.parts.config;
         let me = self.parts.platform.roster().me();
         let persistence = config.persistence;
         let limit = config
             .memory_limit_bytes
             .or_else(|| memory::limit_bytes(config.members_on_this_machine));
-        let settings = config::Settings {
+        config::Settings {
             engine: self.parts.engine,
-            user: config.directives.clone(),
+            user: config.directives.borrow().clone(),
             persistence,
             cache: config.settings.durability == brain::Durability::Cache,
             maxmemory_bytes: limit
@@ -232,15 +249,9 @@ impl<P: Platform> EnginePort<P> {
             announce: Some((me.engine_host, me.engine_port)),
             max_lag_s: if config.settings.timing.peer <= brain::Timing::FAST.peer { 1 } else { 3 },
             shutdown_timeout_s: SHUTDOWN_TIMEOUT_S,
-            gate: gate.as_ref().map(|(module, gate)| config::Gate {
-                module: module.display().to_string(),
-                arguments: vec![gate.path().display().to_string()],
-            }),
-            accounts: self.accounts(password)?,
-        };
-        let rendered =
-            config::render(&settings).map_err(|source| fail(PrepareError::Render { source }))?;
-        Ok((rendered, gate.map(|(_, gate)| gate)))
+            gate,
+            accounts,
+        }
     }
 
     fn accounts(&self, password: &str) -> Result<Vec<Account>, AgentError> {

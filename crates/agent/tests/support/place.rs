@@ -13,6 +13,7 @@ use agent::{AgentError, Config, LogFormat};
 use brain::report::MemberReport;
 use brain::{Durability, Failsafe, MemberName, Record, Settings, Span, Timing};
 use engine::config::Persistence;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 #[path = "memory.rs"]
@@ -122,7 +123,7 @@ impl Group {
             run: home.join(&member.0).join("run"),
             password_file: Some(home.join("password")),
             peer_key_file: home.join("peer-key"),
-            directives: BTreeMap::new(),
+            directives: watch::channel(BTreeMap::new()).1,
             persistence: self.persistence,
             memory_limit_bytes: Some(256 << 20),
             members_on_this_machine: 1,

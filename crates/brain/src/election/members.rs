@@ -4,7 +4,7 @@ use crate::effect::Act;
 use crate::identity::MemberName;
 use crate::reason::Reason;
 
-use super::{Election, Peer};
+use super::Election;
 
 impl Election {
     /// Takes over the record's list of members, should it be another one than is known. Whoever is
@@ -27,7 +27,7 @@ impl Election {
         }
         self.peers.retain(|name, _| members.contains(name));
         for name in members.iter().filter(|name| **name != self.id.name) {
-            self.peers.entry(name.clone()).or_insert_with(Peer::default);
+            self.peers.entry(name.clone()).or_default();
         }
         let list = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         self.settings.members.clone_from(&members);

@@ -50,7 +50,7 @@ fn config(home: &Home, me: &str, spec: &ValidatedSpec) -> Result<Config, Failure
         run: run_directory(home, me).map_err(refused)?,
         password_file: Some(home.password_file()),
         peer_key_file: home.peer_key_file(),
-        directives: spec.config().clone(),
+        directives: tokio::sync::watch::channel(spec.config().clone()).1,
         persistence: spec.persistence(),
         memory_limit_bytes: None,
         members_on_this_machine: group.members.len() as u32,

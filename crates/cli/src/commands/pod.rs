@@ -1,6 +1,7 @@
 //! `interrex pod`: the agent in a pod, PID 1 of the engine's container. What it is told comes by the
 //! downward API, a ConfigMap and a Secret (kubernetes::names has every name).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,9 +18,14 @@ use kubernetes::names::{
 };
 use kubernetes::platform::{KubernetesPlatform, Pod};
 
+use tokio::sync::watch;
+
 use super::agent::settings;
 use crate::failure::Failure;
 use crate::spec;
+
+/// How often the mounted resource is looked at: the kubelet itself needs up to a minute.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Of the grace period this much is kept for the end itself, after which the kubelet kills.
 const LAST_SECONDS: Duration = Duration::from_secs(5);
@@ -33,7 +39,9 @@ pub(super) async fn run() -> Result<ExitCode, Failure> {
     })?;
     let spec = spec::anywhere(&text, &file.display().to_string())?;
     let pod = pod(&spec)?;
-    let config = config(&pod, &spec)?;
+    let (tell, directives) = watch::channel(spec.config().clone());
+    tokio::spawn(follow(file, text, tell));
+    let config = config(&pod, &spec, directives)?;
     let platform = KubernetesPlatform::of(&pod).map_err(|error| Failure::of(&error))?;
     ::agent::run(config, Arc::new(platform)).await.map_err(|error| Failure::of(&error))
 }
@@ -62,7 +70,28 @@ fn told(variable: &str) -> Result<String, Failure> {
     })
 }
 
-fn config(pod: &Pod, spec: &ValidatedSpec) -> Result<Config, Failure> {
+/// Tells changes of the directives in the mounted resource, which the kubelet exchanges as a whole.
+async fn follow(file: PathBuf, mut known: String, tell: watch::Sender<BTreeMap<String, String>>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Ok(text) = tokio::fs::read_to_string(&file).await else { continue };
+        if text == known {
+            continue;
+        }
+        match spec::anywhere(&text, &file.display().to_string()) {
+            Ok(spec) => drop(tell.send_replace(spec.config().clone())),
+            // Nothing of it is touched; the next one may be right.
+            Err(failure) => tracing::error!(what = failure.what, "the changed spec is refused"),
+        }
+        known = text;
+    }
+}
+
+fn config(
+    pod: &Pod,
+    spec: &ValidatedSpec,
+    directives: watch::Receiver<BTreeMap<String, String>>,
+) -> Result<Config, Failure> {
     let auth = Path::new(AUTH_PATH);
     let any = if pod.ip.is_ipv6() { "::" } else { "0.0.0.0" };
     Ok(Config {
@@ -75,7 +104,7 @@ fn config(pod: &Pod, spec: &ValidatedSpec) -> Result<Config, Failure> {
         run: Path::new(RUN_PATH).join("agent"),
         password_file: Some(auth.join(PASSWORD_KEY)),
         peer_key_file: auth.join(PEER_KEY),
-        directives: spec.config().clone(),
+        directives,
         persistence: spec.persistence(),
         memory_limit_bytes: None,
         members_on_this_machine: 1,

@@ -35,7 +35,8 @@ pub struct ValueError {
     pub want: String,
 }
 
-const EVENT_FLAGS: &str = "KEg$lshzxeAtmdnocr";
+/// The letters of `notify-keyspace-events`.
+pub const EVENT_FLAGS: &str = "KEg$lshzxeAtmdnocr";
 
 impl Kind {
     /// Whether `value` fits.
@@ -70,7 +71,8 @@ impl Kind {
         }
     }
 
-    fn want(self) -> String {
+    /// What would fit, in words.
+    pub fn want(self) -> String {
         match self {
             Self::Text | Self::Words => "text on a single line".to_owned(),
             Self::Bool => "yes or no".to_owned(),

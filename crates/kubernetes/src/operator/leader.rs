@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use tokio::time::Instant;
 
 /// The name of the Lease.
-pub const LEASE: &str = "interrex-operator";
+const LEASE: &str = "interrex-operator";
 
 /// How long a leader that says nothing is respected.
 const LEASE_S: i32 = 60;
@@ -25,7 +25,7 @@ const EVERY: Duration = Duration::from_secs(20);
 const CALL: Duration = Duration::from_secs(4);
 
 /// One operator among others.
-pub struct Candidate {
+pub(super) struct Candidate {
     api: Api<Lease>,
     me: String,
     /// What was seen last, and since when it has stood so on this clock.
@@ -34,19 +34,19 @@ pub struct Candidate {
 
 impl Candidate {
     /// An operator of this name, in the namespace that operators share.
-    pub fn new(client: Client, namespace: &str, me: &str) -> Self {
+    pub(super) fn new(client: Client, namespace: &str, me: &str) -> Self {
         Self { api: Api::namespaced(client, namespace), me: me.to_owned(), seen: None }
     }
 
     /// Waits until this one leads.
-    pub async fn lead(&mut self) {
+    pub(super) async fn lead(&mut self) {
         while !self.attempt().await {
             tokio::time::sleep(EVERY).await;
         }
     }
 
     /// Goes on leading; returns once that is not certain any more.
-    pub async fn keep(&mut self) {
+    pub(super) async fn keep(&mut self) {
         let respected = Duration::from_secs(LEASE_S as u64);
         let mut until = Instant::now() + respected;
         while Instant::now() < until {
@@ -61,11 +61,12 @@ impl Candidate {
     }
 
     /// Gives the lead up, so that the next one need not wait.
-    pub async fn release(&mut self) {
+    pub(super) async fn release(&mut self) {
         let Ok(Some(mut lease)) = self.get().await else { return };
         if holder(&lease) == Some(self.me.as_str()) {
             lease.spec.get_or_insert_default().holder_identity = None;
-            let replaced = self.api.replace(LEASE, &PostParams::default(), &lease);
+            let parameters = PostParams::default();
+            let replaced = self.api.replace(LEASE, &parameters, &lease);
             if !matches!(tokio::time::timeout(CALL, replaced).await, Ok(Ok(_))) {
                 tracing::info!("the lead is not released: the next operator waits for it");
             }

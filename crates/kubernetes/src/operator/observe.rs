@@ -16,37 +16,37 @@ const REVISION_LABEL: &str = "controller-revision-hash";
 
 /// A group as it stands.
 #[derive(Clone, Debug, Default)]
-pub struct Observation {
+pub(super) struct Observation {
     /// The record and its version; `None` where there is no Lease, or one that cannot be read.
-    pub record: Option<(Version, Record)>,
+    pub(super) record: Option<(Version, Record)>,
     /// The set of members.
-    pub stateful_set: Option<StatefulSet>,
+    pub(super) stateful_set: Option<StatefulSet>,
     /// The pods, by ordinal.
-    pub pods: Vec<PodView>,
+    pub(super) pods: Vec<PodView>,
     /// The claims of the members.
-    pub claims: Vec<PersistentVolumeClaim>,
+    pub(super) claims: Vec<PersistentVolumeClaim>,
 }
 
 /// What is seen of one pod: its metadata alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodView {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PodView {
     /// Its name.
-    pub name: MemberName,
+    pub(super) name: MemberName,
     /// Its UID.
-    pub uid: String,
+    pub(super) uid: String,
     /// The template that it was made of.
-    pub revision: String,
+    pub(super) revision: String,
     /// It has been told to go.
-    pub leaving: bool,
+    pub(super) leaving: bool,
     /// The role label.
-    pub role: String,
+    pub(super) role: String,
     /// What its agent last told.
-    pub notice: Option<Notice>,
+    pub(super) notice: Option<Notice>,
 }
 
 impl PodView {
     /// Of the metadata.
-    pub fn of(pod: &PartialObjectMeta<Pod>) -> Self {
+    pub(super) fn of(pod: &PartialObjectMeta<Pod>) -> Self {
         let metadata = &pod.metadata;
         let label = |name: &str| {
             let labels = metadata.labels.as_ref();
@@ -66,24 +66,28 @@ impl PodView {
     }
 
     /// It leads, with authority.
-    pub fn is_primary(&self) -> bool {
+    pub(super) fn is_primary(&self) -> bool {
         !self.leaving && self.role == ROLE_PRIMARY
     }
 
     /// It has a whole copy and follows.
-    pub fn is_replica(&self) -> bool {
+    pub(super) fn is_replica(&self) -> bool {
         !self.leaving && self.role == ROLE_REPLICA
     }
 
     /// It could take over at once.
-    pub fn is_electable(&self) -> bool {
+    pub(super) fn is_electable(&self) -> bool {
         self.is_replica() && self.notice.as_ref().is_some_and(|notice| notice.electable)
     }
 }
 
 impl Observation {
     /// Reads everything of this group.
-    pub async fn read(client: &Client, namespace: &str, names: &Names) -> kube::Result<Self> {
+    pub(super) async fn read(
+        client: &Client,
+        namespace: &str,
+        names: &Names,
+    ) -> kube::Result<Self> {
         let sets: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
         let leases: Api<Lease> = Api::namespaced(client.clone(), namespace);
         let pods: Api<PartialObjectMeta<Pod>> = Api::namespaced(client.clone(), namespace);
@@ -111,18 +115,18 @@ impl Observation {
     }
 
     /// The record alone.
-    pub fn record(&self) -> Option<&Record> {
+    pub(super) fn record(&self) -> Option<&Record> {
         self.record.as_ref().map(|(_, record)| record)
     }
 
     /// How many members the set is to have now.
-    pub fn replicas(&self) -> Option<u32> {
+    pub(super) fn replicas(&self) -> Option<u32> {
         let spec = self.stateful_set.as_ref()?.spec.as_ref()?;
         spec.replicas.and_then(|replicas| u32::try_from(replicas).ok())
     }
 
     /// The template that pods are made of now, once the set's controller has seen it.
-    pub fn revision(&self) -> Option<&str> {
+    pub(super) fn revision(&self) -> Option<&str> {
         let set = self.stateful_set.as_ref()?;
         let status = set.status.as_ref()?;
         let seen = status.observed_generation >= set.metadata.generation;
@@ -130,7 +134,7 @@ impl Observation {
     }
 
     /// The one that leads by its own label, if it is one.
-    pub fn primary(&self) -> Option<&PodView> {
+    pub(super) fn primary(&self) -> Option<&PodView> {
         let mut leading = self.pods.iter().filter(|pod| pod.is_primary());
         let first = leading.next()?;
         leading.next().is_none().then_some(first)
@@ -138,7 +142,7 @@ impl Observation {
 
     /// What keeps the group from being whole; `None` when one leads and everybody else follows it
     /// with a whole copy.
-    pub fn unsettled(&self) -> Option<String> {
+    pub(super) fn unsettled(&self) -> Option<String> {
         let expected = self.replicas().unwrap_or_default() as usize;
         if let Some(leaving) = self.pods.iter().find(|pod| pod.leaving) {
             return Some(format!("{} is leaving", leaving.name));

@@ -9,7 +9,7 @@ use crate::names::Names;
 
 /// One thing that the operator does beside applying objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// Tell the agents who the members are, in the record.
     Members(Vec<MemberName>),
     /// Ask the primary to hand over, in the record.
@@ -34,17 +34,17 @@ pub enum Step {
 
 /// The plan of one pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(super) struct Plan {
     /// How many members the set is to have now.
-    pub members: u32,
+    pub(super) members: u32,
     /// What else is done now.
-    pub steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     /// What is under way and what it waits for; `None` when everything is as it is wanted.
-    pub progress: Option<String>,
+    pub(super) progress: Option<String>,
 }
 
 /// What is to be done now. `now_s` tells one attempt at a handover from the next: seconds.
-pub fn plan(spec: &ValidatedSpec, seen: &Observation, now_s: i64) -> Plan {
+pub(super) fn plan(spec: &ValidatedSpec, seen: &Observation, now_s: i64) -> Plan {
     let mut plan = Plan { members: spec.members(), ..Plan::default() };
     scale(spec, seen, now_s, &mut plan);
     grow(spec, seen, &mut plan);

@@ -16,19 +16,19 @@ use crate::names::{GROUP_LABEL, ROLE_PRIMARY};
 
 /// What a pass made of a group.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome<'a> {
+pub(super) struct Outcome<'a> {
     /// The spec, or what is wrong with it in one sentence.
-    pub spec: Result<&'a ValidatedSpec, &'a str>,
+    pub(super) spec: Result<&'a ValidatedSpec, &'a str>,
     /// What there is.
-    pub seen: &'a Observation,
+    pub(super) seen: &'a Observation,
     /// What is under way.
-    pub plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     /// What could not be done.
-    pub failed: Option<&'a str>,
+    pub(super) failed: Option<&'a str>,
 }
 
 /// The new status.
-pub fn status(
+pub(super) fn status(
     group: &str,
     generation: Option<i64>,
     outcome: Outcome<'_>,
@@ -176,8 +176,7 @@ fn judge(outcome: Outcome<'_>, ready: usize) -> Vec<Found> {
 
 /// Whether somebody could take over now; with the reason when not.
 fn failover(spec: &ValidatedSpec, seen: &Observation, leads: Option<&MemberName>) -> Found {
-    let found =
-        |holds, reason, message| Found { kind: FAILOVER_POSSIBLE, holds, reason, message };
+    let found = |holds, reason, message| Found { kind: FAILOVER_POSSIBLE, holds, reason, message };
     if spec.replicas() == 0 {
         let text = "there are no replicas: the primary alone has the data";
         return found(false, "NoReplicas", text.to_owned());
@@ -197,7 +196,8 @@ fn failover(spec: &ValidatedSpec, seen: &Observation, leads: Option<&MemberName>
 
 /// Whether acknowledged data are on one member only.
 fn risk(spec: &ValidatedSpec, seen: &Observation) -> Found {
-    let found = |holds, reason, message: String| Found { kind: DATA_AT_RISK, holds, reason, message };
+    let found =
+        |holds, reason, message: String| Found { kind: DATA_AT_RISK, holds, reason, message };
     let copies = seen
         .pods
         .iter()

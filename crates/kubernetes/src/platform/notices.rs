@@ -41,6 +41,8 @@ pub struct Notice {
     pub electorate: Vec<String>,
     /// The engine, such as `valkey 8.1.1`.
     pub engine: String,
+    /// Of a primary: how it came to lead, in the words of the last decision of that story.
+    pub cause: Option<String>,
 }
 
 impl Notice {
@@ -58,6 +60,7 @@ impl Notice {
             fence: report.fence.clone(),
             electorate: report.electorate.clone(),
             engine: report.engine.clone(),
+            cause: (report.role == "primary").then(|| cause(report)).flatten(),
         }
     }
 
@@ -69,6 +72,14 @@ impl Notice {
             _ => ROLE_NONE,
         }
     }
+}
+
+/// Why this primary was sought: the last thing that was told of the story before its own part.
+fn cause(report: &MemberReport) -> Option<String> {
+    let ours = |rule: &str| ["promoted", "route", "accepted", "leads"].contains(&rule);
+    let stories = report.decisions.iter().rev().filter(|decision| decision.story);
+    let own = stories.skip_while(|decision| decision.rule != "promoted");
+    own.into_iter().find(|decision| !ours(&decision.rule)).map(|decision| decision.text.clone())
 }
 
 /// Notices on this agent's pod.
