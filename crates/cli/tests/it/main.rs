@@ -5,5 +5,6 @@ mod bad_input;
 mod disk;
 mod life;
 mod promote;
+mod render;
 mod run;
 mod trial;

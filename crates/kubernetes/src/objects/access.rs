@@ -20,13 +20,13 @@ pub(super) fn role(frame: &Frame<'_>) -> Role {
     let ordinals = 0..=REPLICAS_MAX;
     let pods: Vec<String> = ordinals.clone().map(|ordinal| names.member(ordinal)).collect();
     let claims: Vec<String> = ordinals.map(|ordinal| names.claim(ordinal)).collect();
-    let own = ["get", "list", "watch", "update"];
+    let own = ["get", "watch", "update"];
     let mut rules = vec![
         // The record. What is created has no name yet when rights are checked.
         rule("coordination.k8s.io", "leases", own).named(vec![names.group.clone()]),
         rule("coordination.k8s.io", "leases", ["create"]).unnamed(),
         // Each other, and what each says of itself.
-        rule("", "pods", ["get", "list", "watch"]).unnamed(),
+        rule("", "pods", ["list", "watch"]).unnamed(),
         rule("", "pods", ["patch"]).named(pods),
         // Decisions. One that repeats is counted by a patch.
         rule("events.k8s.io", "events", ["create", "patch"]).unnamed(),
@@ -67,9 +67,9 @@ struct Draft(PolicyRule);
 
 fn rule<const N: usize>(group: &str, resource: &str, verbs: [&str; N]) -> Draft {
     Draft(PolicyRule {
-        api_groups: texts([group]),
-        resources: texts([resource]),
-        verbs: verbs.map(str::to_owned).to_vec(),
+        api_groups: Some(texts([group])),
+        resources: Some(texts([resource])),
+        verbs: texts(verbs),
         ..PolicyRule::default()
     })
 }

@@ -54,24 +54,15 @@ impl<'a> Frame<'a> {
 
     /// The labels that are ours, on everything that is made for the group.
     pub(super) fn labels(&self) -> BTreeMap<String, String> {
-        let mut labels = self.selector();
-        labels.extend(common_labels());
-        labels
+        names::labels(&self.names.group)
     }
 
-    /// Metadata of an object in the group's namespace: the resource's own labels and annotations
-    /// are handed on.
+    /// Metadata of an object in the group's namespace.
     pub(super) fn meta(&self, name: String) -> ObjectMeta {
         let of_resource = &self.spec.resource().metadata;
-        let mut labels = of_resource.labels.clone();
+        let mut labels = handed_on(&of_resource.labels);
         labels.extend(self.labels());
-        let handed_on = |key: &&String| !key.starts_with(OF_ONE_OBJECT);
-        let annotations: BTreeMap<String, String> = of_resource
-            .annotations
-            .keys()
-            .filter(handed_on)
-            .map(|key| (key.clone(), of_resource.annotations[key].clone()))
-            .collect();
+        let annotations = handed_on(&of_resource.annotations);
         ObjectMeta {
             name: Some(name),
             namespace: self.options.namespace.clone(),
@@ -81,6 +72,14 @@ impl<'a> Frame<'a> {
             ..ObjectMeta::default()
         }
     }
+}
+
+/// What an object takes over from the resource's metadata. Our own keys mean something on the very
+/// object that they are on: the record on the Lease, a role on a pod.
+fn handed_on(all: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let stays = |key: &str| key.starts_with(OF_ONE_OBJECT) || key.starts_with(names::DOMAIN);
+    let handed_on = all.iter().filter(|(key, _)| !stays(key));
+    handed_on.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// The labels of everything that belongs to Interrex.
@@ -96,6 +95,6 @@ pub(super) fn one(key: &str, value: &str) -> BTreeMap<String, String> {
 }
 
 /// A list of texts.
-pub(super) fn texts<const N: usize>(words: [&str; N]) -> Option<Vec<String>> {
-    Some(words.map(str::to_owned).to_vec())
+pub(super) fn texts<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
 }

@@ -67,5 +67,6 @@ pub(crate) fn password_secret(spec: &ValidatedSpec) -> String {
 fn hex() -> Result<String, RandomError> {
     let mut drawn = [0_u8; BYTES];
     getrandom::fill(&mut drawn).map_err(|source| RandomError { source })?;
-    Ok(drawn.iter().map(|byte| format!("{byte:02x}")).collect())
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    Ok(drawn.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
 }

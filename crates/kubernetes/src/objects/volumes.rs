@@ -56,7 +56,7 @@ pub(super) fn claim_template(frame: &Frame<'_>) -> Option<PersistentVolumeClaim>
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeClaimSpec {
-            access_modes: texts([ACCESS_MODE]),
+            access_modes: Some(texts([ACCESS_MODE])),
             resources: Some(VolumeResourceRequirements {
                 requests: Some(size(&storage.size)),
                 limits: None,
@@ -109,7 +109,7 @@ fn volume(frame: &Frame<'_>, bytes: &str, ordinal: u32, at: &LocalVolume) -> Per
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeSpec {
-            access_modes: texts([ACCESS_MODE]),
+            access_modes: Some(texts([ACCESS_MODE])),
             capacity: Some(size(bytes)),
             claim_ref: Some(ObjectReference {
                 api_version: Some("v1".to_owned()),

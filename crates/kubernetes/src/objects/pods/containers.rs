@@ -20,7 +20,7 @@ pub(super) fn program(frame: &Frame<'_>) -> Container {
     Container {
         name: names::PROGRAM_CONTAINER.to_owned(),
         image: Some(frame.options.image.clone()),
-        command: texts([names::PROGRAM_IN_IMAGE, "install", names::PROGRAM_DIRECTORY]),
+        command: Some(texts([names::PROGRAM_IN_IMAGE, "install", names::PROGRAM_DIRECTORY])),
         resources: resources(frame),
         security_context: Some(security()),
         volume_mounts: Some(mounts::of_program()),
@@ -40,14 +40,14 @@ pub(super) fn engine(frame: &Frame<'_>) -> Container {
     Container {
         name: names::ENGINE_CONTAINER.to_owned(),
         image: Some(engine::image(frame.spec)),
-        command: texts([names::PROGRAM, "pod"]),
+        command: Some(texts([names::PROGRAM, "pod"])),
         env: Some(env()),
         ports: Some(ports),
         resources: resources(frame),
         security_context: Some(security()),
         volume_mounts: Some(mounts::of_engine()),
-        // A minute without an answer: an agent that is only slow is not killed, for its engine would
-        // go with it.
+        // A minute without an answer: an agent that is only slow is not killed, for its engine
+        // would go with it.
         liveness_probe: Some(probe("/live", Rhythm { period: 10, timeout: 5, failures: 6 })),
         // Two seconds: it decides about reads from replicas, writes follow the slice.
         readiness_probe: Some(probe("/ready", Rhythm { period: 1, timeout: 1, failures: 2 })),
@@ -116,7 +116,7 @@ fn port(name: &str, number: u16) -> ContainerPort {
 fn security() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
-        capabilities: Some(Capabilities { add: None, drop: texts(["ALL"]) }),
+        capabilities: Some(Capabilities { add: None, drop: Some(texts(["ALL"])) }),
         read_only_root_filesystem: Some(true),
         ..SecurityContext::default()
     }
