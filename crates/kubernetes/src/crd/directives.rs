@@ -102,8 +102,10 @@ fn variables(names: &BTreeMap<&str, Vec<(&Directive, Ranges)>>) -> Vec<Variable>
             format!("{}: [{}]", quoted(name), ranges.join(", "))
         })
         .collect();
-    let inside: Vec<String> =
-        MODULE_PREFIXES.iter().map(|prefix| format!("n.lowerAscii().startsWith('{prefix}')")).collect();
+    let inside: Vec<String> = MODULE_PREFIXES
+        .iter()
+        .map(|prefix| format!("n.lowerAscii().startsWith('{prefix}')"))
+        .collect();
     let redis_8 = number(Flavor::Redis, 8, 0);
     let module = format!(
         "{} || (({}) && variables.engines.exists(e, e >= {redis_8} && e < {VALKEY}))",
@@ -162,9 +164,7 @@ fn refused(rule: &str, says: &str) -> Validation {
 }
 
 /// What a group sets itself, by what to do in its place.
-fn reserved(
-    names: &BTreeMap<&'static str, Vec<(&'static Directive, Ranges)>>,
-) -> Vec<Validation> {
+fn reserved(names: &BTreeMap<&'static str, Vec<(&'static Directive, Ranges)>>) -> Vec<Validation> {
     let ours = names.iter().filter_map(|(name, rows)| match rows[0].0.applied {
         Applied::Ours(instead) => Some((*name, instead)),
         Applied::Live | Applied::Restart => None,
@@ -186,17 +186,15 @@ fn reserved(
 }
 
 /// What every kind of directive takes.
-fn values(
-    names: &BTreeMap<&'static str, Vec<(&'static Directive, Ranges)>>,
-) -> Vec<Validation> {
+fn values(names: &BTreeMap<&'static str, Vec<(&'static Directive, Ranges)>>) -> Vec<Validation> {
     let free = names.iter().filter(|(_, rows)| !matches!(rows[0].0.applied, Applied::Ours(_)));
     let signed = free.map(|(name, rows)| {
         let fits = match rows.as_slice() {
             [(row, _)] => fits(row.kind),
             several => {
-                let each = several.iter().map(|(row, ranges)| {
-                    format!("({} && ({}))", meant(ranges), fits(row.kind))
-                });
+                let each = several
+                    .iter()
+                    .map(|(row, ranges)| format!("({} && ({}))", meant(ranges), fits(row.kind)));
                 each.collect::<Vec<_>>().join(" || ")
             }
         };
@@ -284,9 +282,8 @@ fn fits(kind: Kind) -> String {
         }
         Kind::OutputBuffers => {
             let size = format!("[0-9]{{1,19}}{UNITS}");
-            let group = format!(
-                "(normal|slave|replica|pubsub)\\s+{size}\\s+{size}\\s+[+]?[0-9]{{1,19}}"
-            );
+            let group =
+                format!("(normal|slave|replica|pubsub)\\s+{size}\\s+{size}\\s+[+]?[0-9]{{1,19}}");
             matches(lower, &format!("^{group}(\\s+{group})*$"))
         }
         Kind::EventFlags => matches(value, &format!("^[{EVENT_FLAGS}]*$")),

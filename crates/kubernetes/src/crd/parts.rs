@@ -102,10 +102,7 @@ fn labels(description: &str) -> Field {
 pub(super) fn pods() -> Field {
     let resources = object("Requests and limits of the engine's container.")
         .field("requests", quantities("What is kept free for a member."))
-        .field(
-            "limits",
-            quantities("What it may use at the most; `maxmemory` follows `memory`."),
-        );
+        .field("limits", quantities("What it may use at the most; `maxmemory` follows `memory`."));
     let spread = word(&["host", "zone"], "Hosts or zones.");
     object("What the pods are like.")
         .field("resources", resources.optional())
@@ -116,10 +113,7 @@ pub(super) fn pods() -> Field {
                 "Whether members may share a host. Default: `preferred`.",
             ),
         )
-        .field(
-            "spreadBy",
-            list(8, spread, "Over what members are spread. Default: host and zone."),
-        )
+        .field("spreadBy", list(8, spread, "Over what members are spread. Default: host and zone."))
         .field("nodeSelector", labels("Labels that a host must have."))
         .field("tolerations", list(64, toleration(), "Taints that members tolerate."))
         .field("labels", labels("More labels."))
@@ -135,13 +129,12 @@ const CORES: &str = "^[+]?([0-9]*[1-9][0-9]*([.][0-9]*)?|[0-9]*[.][0-9]*[1-9][0-
 fn quantities(description: &str) -> Field {
     let way_out = "write such as 500m or 2 for cpu, 512Mi or 4Gi for memory";
     let cores = |value: &str| matches(value, CORES);
-    let size = |value: &str| {
-        format!("({} && {} < {BYTES_END})", matches(value, QUANTITY), bytes(value))
-    };
+    let size =
+        |value: &str| format!("({} && {} < {BYTES_END})", matches(value, QUANTITY), bytes(value));
     // The value's own rule names the key, and does not know it.
-    let value = text(64, "Such as 500m or 2 for cpu, 512Mi or 4Gi for memory.").rule(
+    let value = text(64, "Such as 500m or 2 for cpu, 512Mi or 4Gi for memory.").rule_says(
         format!("{} || {}", cores("self"), size("self")),
-        &format!("is no quantity; {way_out}"),
+        format!("'\"' + self + '\": is no quantity; {way_out}'"),
     );
     let each = format!("name == 'cpu' ? {} : {}", cores("self[name]"), size("self[name]"));
     map(32, value, description).rule(

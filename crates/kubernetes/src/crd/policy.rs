@@ -86,7 +86,9 @@ pub(super) fn validation(rule: impl Into<String>, message: impl Into<String>) ->
 
 /// A map of the spec, empty where nothing is written.
 fn part(name: &str) -> String {
-    format!("has(variables.spec.{name}) && variables.spec.{name} != null ? variables.spec.{name} : dyn({{}})")
+    format!(
+        "has(variables.spec.{name}) && variables.spec.{name} != null ? variables.spec.{name} : dyn({{}})"
+    )
 }
 
 /// failover.md 2.8: the copies of a mode, and what they need of the topology and the fence.
@@ -230,7 +232,10 @@ fn inequalities() -> Rules {
         variable("span", &positive(&format!("{} - variables.margin * 1000000", held("lease")))),
     ];
     let wrong = |name: &str, rest: &str| {
-        format!("'spec.failover.profile.{name}: ' + {} + {rest}", shown(&format!("variables.{name}")))
+        format!(
+            "'spec.failover.profile.{name}: ' + {} + {rest}",
+            shown(&format!("variables.{name}"))
+        )
     };
     let sixth = "(variables.peer * 1000000 / 6 / 1000000)";
     let validations = vec![
@@ -244,31 +249,63 @@ fn inequalities() -> Rules {
         ),
         validation(
             "!variables.bounded || variables.peer <= variables.lease",
-            wrong("peer", &format!(
-                "': must not be longer than lease (' + {} + ' > ' + {lease} + '); use at most ' + {lease}",
-                shown("variables.peer"), lease = shown("variables.lease"))),
+            wrong(
+                "peer",
+                &format!(
+                    "': must not be longer than lease (' + {} + ' > ' + {lease} + '); use at most ' + {lease}",
+                    shown("variables.peer"),
+                    lease = shown("variables.lease")
+                ),
+            ),
         ),
         validation(
-            format!("!({ordered}) || variables.heartbeat * 1000000 <= variables.peer * 1000000 / 6"),
-            wrong("heartbeat", &format!(
-                "': must be at most a sixth of peer (' + {} + ' > ' + {} + ' / 6 = ' + {sixth} + '); use at most ' + {sixth} + ', or a longer peer'",
-                shown("variables.heartbeat"), shown("variables.peer"), sixth = shown(sixth))),
+            format!(
+                "!({ordered}) || variables.heartbeat * 1000000 <= variables.peer * 1000000 / 6"
+            ),
+            wrong(
+                "heartbeat",
+                &format!(
+                    "': must be at most a sixth of peer (' + {} + ' > ' + {} + ' / 6 = ' + {sixth} + '); use at most ' + {sixth} + ', or a longer peer'",
+                    shown("variables.heartbeat"),
+                    shown("variables.peer"),
+                    sixth = shown(sixth)
+                ),
+            ),
         ),
         validation(
             format!("!({ordered}) || variables.need <= variables.room / 1000000"),
-            wrong("peer", &format!(
-                "': too short for two heartbeats and 3 tries at the store of 100ms each (2 × ' + {} + ' + 3 × 100ms = ' + {} + ' > ' + {} + ' × 0.998 − ' + {} + ' = ' + {} + '); use a longer peer, or a shorter heartbeat or margin'",
-                shown("variables.heartbeat"), shown("variables.need"), shown("variables.peer"),
-                shown("variables.margin"), shown("variables.room / 1000000"))),
+            wrong(
+                "peer",
+                &format!(
+                    "': too short for two heartbeats and 3 tries at the store of 100ms each (2 × ' + {} + ' + 3 × 100ms = ' + {} + ' > ' + {} + ' × 0.998 − ' + {} + ' = ' + {} + '); use a longer peer, or a shorter heartbeat or margin'",
+                    shown("variables.heartbeat"),
+                    shown("variables.need"),
+                    shown("variables.peer"),
+                    shown("variables.margin"),
+                    shown("variables.room / 1000000")
+                ),
+            ),
         ),
         validation(
-            format!("!({ordered}) || variables.need > variables.room / 1000000 || variables.renew * 1000000 + 3 * variables.store <= variables.span"),
-            wrong("renew", &format!(
-                "': 3 tries of a renewal must fit into the lease (' + {} + ' + 3 × ' + {} + ' = ' + {} + ' > ' + {} + ' × 0.998 − ' + {} + ' = ' + {} + '); use at most ' + {} + ', or a longer lease'",
-                shown("variables.renew"), shown("(variables.store / 1000000)"),
-                shown("((variables.renew * 1000000 + 3 * variables.store) / 1000000)"),
-                shown("variables.lease"), shown("variables.margin"), shown("(variables.span / 1000000)"),
-                shown(&format!("({} / 1000000)", positive("variables.span - 3 * variables.store"))))),
+            format!(
+                "!({ordered}) || variables.need > variables.room / 1000000 || variables.renew * 1000000 + 3 * variables.store <= variables.span"
+            ),
+            wrong(
+                "renew",
+                &format!(
+                    "': 3 tries of a renewal must fit into the lease (' + {} + ' + 3 × ' + {} + ' = ' + {} + ' > ' + {} + ' × 0.998 − ' + {} + ' = ' + {} + '); use at most ' + {} + ', or a longer lease'",
+                    shown("variables.renew"),
+                    shown("(variables.store / 1000000)"),
+                    shown("((variables.renew * 1000000 + 3 * variables.store) / 1000000)"),
+                    shown("variables.lease"),
+                    shown("variables.margin"),
+                    shown("(variables.span / 1000000)"),
+                    shown(&format!(
+                        "({} / 1000000)",
+                        positive("variables.span - 3 * variables.store")
+                    ))
+                ),
+            ),
         ),
     ];
     (variables, validations)

@@ -4,9 +4,7 @@ use serde_json::json;
 
 use super::cel::{BYTES_END, DURATION, QUANTITY, bytes, matches};
 use super::parts::{access, auth, pods, tls};
-use super::schema::{
-    Field, is_map_of, is_word, map, object, text, untyped, whole, word,
-};
+use super::schema::{Field, is_map_of, is_word, map, object, text, untyped, whole, word};
 
 /// Directives in one resource: more than any engine has.
 const DIRECTIVES_MAX: i64 = 512;
@@ -34,10 +32,7 @@ fn engine() -> Field {
             "flavor",
             word(&["redis", "valkey"], "The family. Default: what the place has.").optional(),
         )
-        .field(
-            "version",
-            text(32, "`\"8.1\"`: any 8.1.x. Default: what the place has.").optional(),
-        )
+        .field("version", text(32, "`\"8.1\"`: any 8.1.x. Default: what the place has.").optional())
         .field("image", text(1024, "A container image, in place of `version`.").optional())
         .optional()
         .rule(
@@ -62,8 +57,7 @@ fn engine() -> Field {
 }
 
 /// Numbers such as `8`, `8.1` or `7.0.15-rc1`, with nothing that overflows.
-pub(super) const VERSION: &str =
-    "^\\s*[+]?0*[0-9]{1,9}([.][+]?0*[0-9]{1,9}){0,2}(-.*)?\\s*$";
+pub(super) const VERSION: &str = "^\\s*[+]?0*[0-9]{1,9}([.][+]?0*[0-9]{1,9}){0,2}(-.*)?\\s*$";
 
 fn known_version(is_version: &str) -> String {
     // Major, and minor where there is one: `8-rc1` has none.
@@ -123,16 +117,21 @@ fn cluster() -> Field {
             "wants exactly one of shards and nodes; write shards for the primaries, or nodes for \
              all members together",
         )
-        .rule(
+        .rule_says(
             format!("{counted} || {bounded}"),
-            &format!(
-                "nodes: must be from 3 × (replicas + 1) to 1000 × (replicas + 1){why}; use a \
-                 multiple of replicas + 1 between them"
+            format!(
+                "'nodes: %d: must be from %d to %d{why}; use %d, or anything between'.format([\
+                 self.nodes, 3 * {each}, 1000 * {each}, self.nodes < 3 * {each} ? 3 * {each} : \
+                 1000 * {each}])"
             ),
         )
-        .rule(
+        .rule_says(
             format!("{counted} || !{bounded} || self.nodes % {each} == 0"),
-            "nodes: must be a multiple of replicas + 1; use the next one, or other replicas",
+            format!(
+                "'nodes: %d: must be a multiple of replicas + 1 (%d / %d leaves %d); use %d or \
+                 %d'.format([self.nodes, self.nodes, {each}, self.nodes % {each}, self.nodes / \
+                 {each} * {each}, (self.nodes / {each} + 1) * {each}])"
+            ),
         )
 }
 
