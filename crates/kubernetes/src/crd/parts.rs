@@ -136,11 +136,15 @@ fn quantities(description: &str) -> Field {
         format!("{} || {}", cores("self"), size("self")),
         format!("'\"' + self + '\": is no quantity; {way_out}'"),
     );
-    let each = format!("name == 'cpu' ? {} : {}", cores("self[name]"), size("self[name]"));
-    map(32, value, description).rule(
-        format!("self.all(name, {each})"),
-        &format!("has a number of cores that is no size, or a size that is no cores; {way_out}"),
-    )
+    map(32, value, description)
+        .rule(
+            format!("!('cpu' in self) || {}", cores("self['cpu']")),
+            &format!("cpu: is no quantity; {way_out}"),
+        )
+        .rule(
+            format!("self.all(name, name == 'cpu' || {})", size("self[name]")),
+            &format!("is no quantity: only cpu is counted in cores; {way_out}"),
+        )
 }
 
 fn toleration() -> Field {
