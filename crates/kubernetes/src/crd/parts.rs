@@ -132,15 +132,19 @@ fn quantities(description: &str) -> Field {
     let size =
         |value: &str| format!("({} && {} < {BYTES_END})", matches(value, QUANTITY), bytes(value));
     // The value's own rule names the key, and does not know it.
-    let value = text(64, "Such as 500m or 2 for cpu, 512Mi or 4Gi for memory.").rule(
+    let value = text(64, "Such as 500m or 2 for cpu, 512Mi or 4Gi for memory.").rule_says(
         format!("{} || {}", cores("self"), size("self")),
-        &format!("is no quantity; {way_out}"),
+        format!("'\"' + self + '\": is no quantity; {way_out}'"),
     );
-    let each = format!("name == 'cpu' ? {} : {}", cores("self[name]"), size("self[name]"));
-    map(32, value, description).rule(
-        format!("self.all(name, {each})"),
-        &format!("has a number of cores that is no size, or a size that is no cores; {way_out}"),
-    )
+    map(32, value, description)
+        .rule(
+            format!("!('cpu' in self) || {}", cores("self['cpu']")),
+            &format!("cpu: is no quantity; {way_out}"),
+        )
+        .rule(
+            format!("self.all(name, name == 'cpu' || {})", size("self[name]")),
+            &format!("is no quantity: only cpu is counted in cores; {way_out}"),
+        )
 }
 
 fn toleration() -> Field {

@@ -166,12 +166,16 @@ impl Field {
         self
     }
 
-    /// A whole number from `min` to `max`, in the words of the spec's checks. The API shows the
-    /// value; text made of a number has no bound that the cost of a rule could be counted from.
+    /// A whole number from `min` to `max`, in the words of the spec's checks.
     pub(super) fn within(self, min: i64, max: i64, why: &str) -> Self {
-        let wrong = format!("must be from {min} to {max}{why}");
-        self.rule(format!("self >= {min}"), &format!("{wrong}; use {min}, or anything between"))
-            .rule(format!("self <= {max}"), &format!("{wrong}; use {max}, or anything between"))
+        // By `format` and not by `string`: the cost of what `string` makes has no bound.
+        self.rule_says(
+            format!("self >= {min} && self <= {max}"),
+            format!(
+                "'%d: must be from {min} to {max}{why}; use %d, or anything between'\
+                 .format([self, self < {min} ? {min} : {max}])"
+            ),
+        )
     }
 
     /// The schema.

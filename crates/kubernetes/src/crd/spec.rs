@@ -117,16 +117,21 @@ fn cluster() -> Field {
             "wants exactly one of shards and nodes; write shards for the primaries, or nodes for \
              all members together",
         )
-        .rule(
+        .rule_says(
             format!("{counted} || {bounded}"),
-            &format!(
-                "nodes: must be from 3 × (replicas + 1) to 1000 × (replicas + 1){why}; use a \
-                 multiple of replicas + 1 between them"
+            format!(
+                "'nodes: %d: must be from %d to %d{why}; use %d, or anything between'.format([\
+                 self.nodes, 3 * {each}, 1000 * {each}, self.nodes < 3 * {each} ? 3 * {each} : \
+                 1000 * {each}])"
             ),
         )
-        .rule(
+        .rule_says(
             format!("{counted} || !{bounded} || self.nodes % {each} == 0"),
-            "nodes: must be a multiple of replicas + 1; use the next one, or other replicas",
+            format!(
+                "'nodes: %d: must be a multiple of replicas + 1 (%d / %d leaves %d); use %d or \
+                 %d'.format([self.nodes, self.nodes, {each}, self.nodes % {each}, self.nodes / \
+                 {each} * {each}, (self.nodes / {each} + 1) * {each}])"
+            ),
         )
 }
 

@@ -103,7 +103,7 @@ fn pods() -> Pods {
 }
 
 fn whole_status() -> Status {
-    let at = Time::default();
+    let at = Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
     Status {
         observed_generation: Some(1),
         message: text("a"),
