@@ -26,6 +26,7 @@ const SEEDS: &[(u64, &str)] = &[
         6203,
         "a cut path brought a full sync's file after what came later (a fault of the simulator)",
     ),
+    (8835, "copies whose link had ended with their sync were called half, and an empty one led"),
 ];
 
 #[test]
