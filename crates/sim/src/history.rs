@@ -27,7 +27,8 @@ pub enum Happening {
         /// promotions.
         term: u64,
         /// It had been queued while the process was frozen, or the engine's agent is frozen or
-        /// dead: without a gate this cannot be helped (failover.md 1.2 E3b, 2.7).
+        /// dead, or has thawed and its order to let go, given at that instant, is still on its way:
+        /// without a gate this cannot be helped (failover.md 1.2 E3b, 2.7).
         frozen: bool,
     },
     /// An engine said how many replicas hold it (`WAIT`).

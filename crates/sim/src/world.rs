@@ -112,6 +112,8 @@ pub struct Agent {
     inbox: VecDeque<Input>,
     /// It does not run.
     pub frozen: bool,
+    /// It has thawed and ordered its engine to let go at that very instant; the engine has not yet.
+    letting_go: Option<RequestId>,
     wake: (Option<Tick>, u64),
     /// Persists in order, the first under way.
     persists: VecDeque<(PersistId, Memory)>,
@@ -135,6 +137,7 @@ pub struct Agent {
 struct Busy {
     request: RequestId,
     token: u64,
+    dead_end: bool,
 }
 
 /// What the kernel holds for a stuck engine.

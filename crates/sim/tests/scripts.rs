@@ -46,6 +46,7 @@ ends_well! {
     cases::store_down_and_primary_dead,
     cases::record_deleted,
     cases::no_replica,
+    cases::no_storage_beside_a_lone_primary,
     cases::no_replica_strict,
     cases::one_way,
     cases::replica_isolated,

@@ -167,7 +167,12 @@ impl Election {
         let reports = self.recent_reports(now);
         let everybody = self.settings.others().all(|m| reports.contains_key(m));
         let nobody_has = reports.values().all(|r| r.ready && (r.lost || r.virgin));
-        let allowed = everybody || (!self.settings.persistent && self.patience_is_over(now));
+        // A last holder that is silent may still lead where nobody hears it, for ever if its
+        // electorate is empty (failover.md 2.4 Hold).
+        let last = record.holder.as_ref().map(|h| &h.id.name);
+        let last_heard = last.is_none_or(|a| *a == self.id.name || reports.contains_key(a));
+        let without = !self.settings.persistent && last_heard && self.patience_is_over(now);
+        let allowed = everybody || without;
         if !nobody_has || !allowed {
             if nobody_has {
                 self.blocked =

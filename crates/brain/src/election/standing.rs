@@ -123,10 +123,9 @@ impl Election {
         } else if view.upstream.is_some() {
             self.stamp_as_replica(&view);
         } else if view.replid.is_known()
-            && self.continues_stamp(&view)
             && let Some(offset) = view.offset
         {
-            self.memory.stamp.offset = offset;
+            self.stamp_unlinked(&view, offset);
         }
         self.memory.stamp.filled = view.keys > 0;
         self.memory.stamp.hollow =
@@ -177,10 +176,7 @@ impl Election {
             return;
         };
         if !view.link_up {
-            if self.continues_stamp(view) {
-                self.memory.stamp.offset = offset;
-            }
-            return;
+            return self.stamp_unlinked(view, offset);
         }
         let Some(following) = &self.following else { return };
         let beat = &following.beat;
@@ -202,8 +198,26 @@ impl Election {
         }
     }
 
-    /// A full sync has ended, and no heartbeat has named the stream yet, or its engine ended with
-    /// it: the copy is whole, of an epoch that nobody can tell.
+    /// An engine without a link that knows its position has a whole copy: a full sync that empties
+    /// it takes the position first (engine.md 1.4).
+    fn stamp_unlinked(&mut self, view: &crate::input::EngineView, offset: Offset) {
+        let (replid, before) = (&view.replid, &self.memory.stamp);
+        if !self.memory.syncing || view.keys == 0 {
+            if self.continues_stamp(view) {
+                self.memory.stamp.offset = offset;
+            }
+        } else if (replid, offset) == (&before.replid, before.offset) {
+            // The file never came: the copy is the one from before.
+            self.memory.syncing = false;
+            self.memory.stamp.complete = true;
+        } else {
+            // The file was loaded, and the link was gone before anybody looked.
+            self.stamp_of_unknown_line(replid, offset);
+        }
+    }
+
+    /// A full sync has ended, and no heartbeat has named the stream yet, or its link or its engine
+    /// ended with it: the copy is whole, of an epoch that nobody can tell.
     fn stamp_of_unknown_line(&mut self, replid: &Replid, offset: Offset) {
         if self.memory.syncing {
             self.memory.syncing = false;

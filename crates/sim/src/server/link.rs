@@ -188,9 +188,9 @@ impl Server {
 
     fn on_full_begin(&mut self, conn: u64) {
         self.link = Link::Transfer { conn };
-        self.position_lost = true;
         if self.tuning.flush_first {
             self.keep_old_files();
+            self.position_lost = true;
             self.data.clear();
             self.complete = false;
         }
@@ -204,6 +204,7 @@ impl Server {
         out: &mut Vec<Out>,
     ) {
         self.keep_old_files();
+        self.position_lost = true;
         self.data.clear();
         self.complete = false;
         let until = now + self.tuning.load.0 + self.tuning.load.1 * file.2.len() as u64;

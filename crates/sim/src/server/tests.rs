@@ -191,6 +191,22 @@ fn an_aborted_full_sync_leaves_no_position() {
 }
 
 #[test]
+fn a_full_sync_whose_file_never_came_leaves_copy_and_position() {
+    let mut bench = Bench::group(2, tuning(), 3);
+    let names = [MemberName("0".into()), MemberName("1".into())];
+    let (data, before) = (bench.servers[1].data.clone(), bench.servers[1].view(&names));
+    assert!(before.offset.is_some() && before.link_up);
+    let conn = bench.servers[1].upstream_conn().unwrap();
+    bench.servers[1].wire(0, conn, Wire::FullBegin, bench.now);
+    assert_eq!(bench.servers[1].view(&names).offset, None);
+    bench.servers[1].wire(0, conn, Wire::Closed, bench.now);
+    let after = bench.servers[1].view(&names);
+    assert_eq!((after.offset, after.replid), (before.offset, before.replid));
+    assert!(bench.servers[1].complete && !after.link_up);
+    assert_eq!(bench.servers[1].data, data);
+}
+
+#[test]
 fn wait_counts_only_who_is_attached_online_and_there() {
     let mut bench = Bench::group(3, tuning(), 1);
     let wait = Ask::Wait { copies: 2, timeout: SECOND };

@@ -272,6 +272,9 @@ impl World {
         if self.members[m].life == life {
             self.deliver(m, Input::Tick);
         }
+        if let Some(agent) = self.members[m].agent.as_mut().filter(|_| !self.plan.gate) {
+            agent.letting_go = agent.order_to_let_go();
+        }
     }
 
     fn send(&mut self, from: usize, to: &brain::MemberName, message: Message) {
@@ -425,6 +428,7 @@ impl Agent {
             election,
             inbox: VecDeque::new(),
             frozen: false,
+            letting_go: None,
             wake: (None, 0),
             persists: VecDeque::new(),
             commands: VecDeque::new(),
@@ -436,6 +440,13 @@ impl Agent {
             spins: 0,
             last_second: 0,
         }
+    }
+
+    /// The order to the dead end that is under way or waits.
+    fn order_to_let_go(&self) -> Option<RequestId> {
+        let mut waiting = self.commands.iter().filter(|(_, c)| *c == EngineCommand::DeadEnd);
+        let under_way = self.busy.as_ref().filter(|b| b.dead_end).map(|b| b.request);
+        under_way.or_else(|| waiting.next().map(|(request, _)| *request))
     }
 
     /// When it will be woken, by its own clock.

@@ -77,8 +77,10 @@ impl World {
     pub(super) fn witness(&mut self, m: usize, op: u64, reply: Reply) {
         match reply {
             Reply::Written { term } => {
-                // Nobody can fence an engine whose agent does not run, but the gate.
-                let agentless = self.members[m].agent.as_ref().is_none_or(|a| a.frozen);
+                // Nobody can fence an engine whose agent does not run, but the gate; nor before the
+                // order that the agent gives when it runs again has arrived.
+                let runs = |a: &super::Agent| !a.frozen && a.letting_go.is_none();
+                let agentless = !self.members[m].agent.as_ref().is_some_and(runs);
                 let frozen = self.late.contains(&op) || agentless;
                 self.last_ack = self.now;
                 self.note(Happening::Acked { write: op, by: m, term, frozen });

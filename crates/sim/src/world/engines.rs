@@ -22,7 +22,8 @@ impl World {
             return;
         }
         let Some((request, command)) = agent.commands.pop_front() else { return };
-        agent.busy = Some(Busy { request, token });
+        let dead_end = command == EngineCommand::DeadEnd;
+        agent.busy = Some(Busy { request, token, dead_end });
         if command == EngineCommand::Start {
             let delay = self.rng.range(5 * MS, 50 * MS);
             self.after(delay, What::StartServer { m, life });
@@ -64,7 +65,10 @@ impl World {
         if self.gate_closed(m) {
             return;
         }
-        let run = self.members[m].agent.as_ref().map_or(0, |a| a.run);
+        let run = self.members[m].agent.as_mut().map_or(0, |a| {
+            a.letting_go.take_if(|order| *order == request);
+            a.run
+        });
         let news = if command == EngineCommand::Observe {
             let names = &self.names;
             let Some(server) = self.members[m].server.as_ref() else { return };
@@ -177,6 +181,7 @@ impl World {
             return;
         }
         if let Some(busy) = agent.busy.take_if(|b| b.token == token) {
+            agent.letting_go.take_if(|order| *order == busy.request);
             let result = Err("the engine did not answer in time".to_owned());
             self.deliver(m, Input::Engine(EngineNews::Did { request: busy.request, result }));
             self.pump(m);

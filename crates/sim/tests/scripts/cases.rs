@@ -6,7 +6,7 @@ use sim::network::{OUTSIDE, Plane};
 use sim::script::{Ending, FOR_EVER, Stage};
 use sim::server::{Disk, Persistence};
 
-use crate::common::{Cast, begun, plan};
+use crate::common::{Cast, begun, both_write, plan};
 
 /// Somebody other than `m` leads and acknowledges.
 fn another_leads(stage: &mut Stage, m: usize, within_ms: u64) -> Option<usize> {
@@ -234,6 +234,25 @@ pub(crate) fn no_replica(cast: Cast) -> Ending {
     s.until("E is empty", 10_000, |w| w.seats().is_empty());
     let well = s.writes(0);
     s.must("the primary goes on alone", well);
+    s.end()
+}
+
+/// Without storage: the primary leads alone, is cut off, and a member comes back with nothing.
+pub(crate) fn no_storage_beside_a_lone_primary(cast: Cast) -> Ending {
+    let mut p = plan(2, cast);
+    p.tuning.persistence = Persistence::None;
+    let patience_ms = p.recovery_timeout.as_millis();
+    let mut s = Stage::begun(p);
+    s.down(1);
+    s.until("E is empty", 10_000, |w| w.seats().is_empty());
+    s.no_store(0);
+    s.part(Plane::Peer, 0, 1);
+    s.part(Plane::Engine, 0, 1);
+    s.up(1);
+    s.pass(2 * patience_ms);
+    let began = s.world.leads(1);
+    s.must("it does not begin anew beside the primary", !began);
+    both_write(&mut s, 0, 1);
     s.end()
 }
 

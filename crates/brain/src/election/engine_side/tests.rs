@@ -1,4 +1,5 @@
-//! What an engine's start and end leave of what a member claims of its disk (protocol-traces D5).
+//! What an engine's start, end and full sync leave of what a member claims to hold (failover.md
+//! 2.8, protocol-traces D5).
 
 use engine::Replid;
 
@@ -127,4 +128,44 @@ fn an_engine_that_ends_while_it_loads_changes_nothing_that_is_known_of_its_files
     let mut election = started(true);
     election.on_exited(1, Exit::BadData, NOW);
     assert!(!election.memory.clean && !election.memory.exact);
+}
+
+/// A member whose engine was seen in a full sync, and then without a link, with this in it.
+fn synced_unseen(replid: &Replid, offset: Option<u64>, keys: u64) -> Election {
+    let mut election = started(true);
+    election.on_seen(1, NOW, loaded(), NOW);
+    let upstream = Some(MemberName::from("cart-1"));
+    let syncing = EngineView { upstream, sync_in_progress: true, offset: None, ..loaded() };
+    election.on_seen(1, NOW, syncing.clone(), NOW);
+    assert!(!election.memory.stamp.complete, "nobody knows what is in it");
+    let offset = offset.map(Offset);
+    let replid = replid.clone();
+    let ended = EngineView { sync_in_progress: false, replid, offset, keys, ..syncing };
+    election.on_seen(1, NOW, ended, NOW);
+    election
+}
+
+#[test]
+fn a_sync_that_ended_with_its_link_leaves_a_whole_copy_of_no_known_epoch() {
+    let other = Replid("00000000000000000000000000000000000000b2".to_owned());
+    let election = synced_unseen(&other, Some(62), 3);
+    let stamp = &election.memory.stamp;
+    assert!(stamp.complete && stamp.filled && !stamp.hollow && !election.memory.exact);
+    assert_eq!((stamp.epoch, stamp.offset, &stamp.replid), (Epoch(0), Offset(62), &other));
+}
+
+#[test]
+fn a_sync_whose_file_never_came_leaves_the_copy_from_before() {
+    let election = synced_unseen(&replid(), Some(700), 7);
+    let stamp = &election.memory.stamp;
+    assert!(stamp.complete && election.memory.exact);
+    assert_eq!((stamp.epoch, stamp.offset), (Epoch(3), Offset(700)));
+}
+
+#[test]
+fn a_sync_that_left_no_position_or_no_key_leaves_no_whole_copy() {
+    for (offset, keys) in [(None, 7), (None, 0), (Some(62), 0)] {
+        let election = synced_unseen(&replid(), offset, keys);
+        assert!(!election.memory.stamp.complete, "{offset:?} {keys}");
+    }
 }
