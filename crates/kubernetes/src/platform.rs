@@ -19,6 +19,7 @@ use platform::Platform;
 
 use crate::names::Names;
 
+pub(crate) use calls::in_words;
 use lease::LeaseRecord;
 pub use lease::{RecordError, decode, encode};
 pub use notices::Notice;
