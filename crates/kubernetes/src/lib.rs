@@ -6,6 +6,7 @@ pub mod names;
 pub mod objects;
 pub mod operator;
 pub mod platform;
+pub mod remote;
 pub mod render;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};

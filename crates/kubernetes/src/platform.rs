@@ -20,6 +20,7 @@ use platform::Platform;
 
 use crate::names::{DATA_VOLUME, Names};
 
+pub(crate) use calls::in_words;
 use lease::LeaseRecord;
 pub use lease::{RecordError, decode, encode};
 pub use notices::Notice;

@@ -49,7 +49,7 @@ fn never_connected(error: &kube::Error) -> bool {
 }
 
 /// The error with its causes, in one line.
-pub(super) fn in_words(error: &dyn Error) -> String {
+pub(crate) fn in_words(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(this) = cause {
