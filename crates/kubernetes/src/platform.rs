@@ -4,6 +4,7 @@
 //! Each of them has a connection of its own: one that is stuck holds up no other (failover.md 2.5).
 
 mod calls;
+mod labels;
 mod lease;
 mod notices;
 mod roster;
@@ -13,14 +14,16 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use brain::MemberName;
+use brain::spec::Routing;
+use brain::{MemberName, Route};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::{Api, Client, Config};
-use platform::Platform;
+use platform::{Platform, Published, RouteStore, StoreError};
 
 use crate::names::{DATA_VOLUME, Names};
 
 pub(crate) use calls::in_words;
+use labels::LabelRoute;
 use lease::LeaseRecord;
 pub use lease::{RecordError, decode, encode};
 pub use notices::Notice;
@@ -47,6 +50,8 @@ pub struct Pod {
     pub group: String,
     /// Every member that there should be.
     pub members: Vec<MemberName>,
+    /// How clients are led to the primary.
+    pub routing: Routing,
     /// Where the members' last addresses are kept, for a start while the API server is away.
     pub addresses: PathBuf,
 }
@@ -74,7 +79,7 @@ pub struct KubernetesPlatform {
     claim_name: String,
     record: LeaseRecord,
     roster: PodRoster,
-    route: SliceRoute,
+    route: PodRoute,
     notices: PodNotices,
 }
 
@@ -101,9 +106,36 @@ impl KubernetesPlatform {
             claim_name: format!("{DATA_VOLUME}-{}", pod.name),
             record: LeaseRecord::new(&names, &pod.namespace, client()?, client()?, client()?),
             roster: PodRoster::start(pod, client()?),
-            route: SliceRoute::new(pod, &names, client()?),
+            route: match pod.routing {
+                Routing::Slice => PodRoute::Slice(SliceRoute::new(pod, &names, client()?)),
+                Routing::Labels => PodRoute::Labels(LabelRoute::new(pod, client()?)),
+            },
             notices: PodNotices::new(pod, client()?),
         })
+    }
+}
+
+/// Where clients are sent, in one of two ways.
+pub enum PodRoute {
+    /// By the address in an EndpointSlice.
+    Slice(SliceRoute),
+    /// By the label that a Service selects.
+    Labels(LabelRoute),
+}
+
+impl RouteStore for PodRoute {
+    async fn publish(&self, route: &Route, within: Duration) -> Result<Published, StoreError> {
+        match self {
+            Self::Slice(slice) => slice.publish(route, within).await,
+            Self::Labels(labels) => labels.publish(route, within).await,
+        }
+    }
+
+    async fn disturbed(&self) {
+        match self {
+            Self::Slice(slice) => slice.disturbed().await,
+            Self::Labels(labels) => labels.disturbed().await,
+        }
     }
 }
 
@@ -120,7 +152,7 @@ impl KubernetesPlatform {
 impl Platform for KubernetesPlatform {
     type Record = LeaseRecord;
     type Roster = PodRoster;
-    type Route = SliceRoute;
+    type Route = PodRoute;
     type Notices = PodNotices;
 
     fn record(&self) -> &LeaseRecord {
@@ -131,7 +163,7 @@ impl Platform for KubernetesPlatform {
         &self.roster
     }
 
-    fn route(&self) -> &SliceRoute {
+    fn route(&self) -> &PodRoute {
         &self.route
     }
 

@@ -64,6 +64,7 @@ fn pod(spec: &ValidatedSpec) -> Result<Pod, Failure> {
         namespace: told(NAMESPACE_ENV)?,
         group: spec.name().to_owned(),
         members: (0..spec.members()).map(|n| MemberName(names.member(n))).collect(),
+        routing: spec.routing(),
         addresses: ::agent::state_directory(Path::new(DATA_PATH)).join("addresses.json"),
     })
 }
