@@ -26,6 +26,11 @@ pub(super) fn quoted(text: &str) -> String {
     literal
 }
 
+/// A message out of text that may be anything: Kubernetes drops one that breaks its line.
+pub(super) fn on_one_line(message: &str) -> String {
+    format!("({message}).replace('\\n', ' ').replace('\\r', ' ')")
+}
+
 /// A list of texts as a literal of CEL.
 pub(super) fn list_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(quoted).collect();

@@ -65,25 +65,26 @@ pub(super) fn rules() -> Rules {
     let names = by_name();
     let mut validations = vec![
         refused(
-            "type(x.raw) == string || type(x.raw) == int || type(x.raw) == bool",
-            "is no value for a directive; use text, a whole number, yes or no",
-        ),
-        refused(
-            &format!("!({})", matches("x.text", "[\\n\\r\\x00]")),
-            "is no value for this directive; use a single line",
-        ),
-        refused(
             "x.key in variables.known || x.module",
             "no engine has this directive; leave it out, or look for its name in the engine\\'s \
              own redis.conf or valkey.conf",
         ),
+        refused(
+            "!(x.key in variables.known) || variables.known[x.key].exists(r, \
+             variables.engines.exists(e, r[0] <= e && e < r[1]))",
+            "the engine that is asked for does not have this directive; leave it out, or ask for \
+             an engine that has it",
+        ),
     ];
+    // Before anything that shows a value: these may be passwords.
     validations.extend(reserved(&names));
     validations.push(refused(
-        "!(x.key in variables.known) || variables.known[x.key].exists(r, \
-         variables.engines.exists(e, r[0] <= e && e < r[1]))",
-        "the engine that is asked for does not have this directive; leave it out, or ask for an \
-         engine that has it",
+        "type(x.raw) == string || type(x.raw) == int || type(x.raw) == bool",
+        "is no value for a directive; use text, a whole number, yes or no",
+    ));
+    validations.push(refused(
+        &format!("!({})", matches("x.text", "[\\n\\r\\x00]")),
+        "is no value for this directive; use a single line",
     ));
     validations.extend(values(&names));
     (variables(&names), validations)

@@ -36,7 +36,7 @@ fn user() -> Field {
         .required("name", text(128, "Its name."))
         .required("rules", text(4096, "ACL rules without passwords: `~cart:* +@read`."))
         .required("secretName", text(NAME, "Secret with its password."))
-        .rule_says(
+        .rule_shows(
             name,
             "'name: \"' + self.name + '\": must be a name without blanks, other than default and \
              interrex; the password of default is in auth.secretName'",
@@ -73,7 +73,7 @@ pub(super) fn access() -> Field {
         .field("port", whole("Default: 26379.").within(1, 65_535, ", a TCP port"))
         .field(
             "masterName",
-            text(128, "The name that clients ask for. Default: `mymaster`.").rule_says(
+            text(128, "The name that clients ask for. Default: `mymaster`.").rule_shows(
                 master_name,
                 "'\"' + self + '\": is no name; use a word such as mymaster'",
             ),
@@ -132,9 +132,9 @@ fn quantities(description: &str) -> Field {
     let size =
         |value: &str| format!("({} && {} < {BYTES_END})", matches(value, QUANTITY), bytes(value));
     // The value's own rule names the key, and does not know it.
-    let value = text(64, "Such as 500m or 2 for cpu, 512Mi or 4Gi for memory.").rule_says(
+    let value = text(64, "Such as 500m or 2 for cpu, 512Mi or 4Gi for memory.").rule_shows(
         format!("{} || {}", cores("self"), size("self")),
-        format!("'\"' + self + '\": is no quantity; {way_out}'"),
+        &format!("'\"' + self + '\": is no quantity; {way_out}'"),
     );
     map(32, value, description)
         .rule(

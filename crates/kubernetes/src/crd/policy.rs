@@ -8,7 +8,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::cel::{DURATION, matches};
+use super::cel::{DURATION, matches, on_one_line};
 use super::{GROUP, PLURAL, VERSION, directives};
 
 /// The name of the policy and of its binding.
@@ -75,10 +75,10 @@ pub(super) fn variable(name: &str, expression: &str) -> Variable {
 }
 
 /// A rule, and the text of its failure as CEL makes it: with path, value, reason and way out.
-pub(super) fn validation(rule: impl Into<String>, message: impl Into<String>) -> Validation {
+pub(super) fn validation(rule: impl Into<String>, message: impl AsRef<str>) -> Validation {
     Validation {
         expression: rule.into(),
-        message_expression: Some(message.into()),
+        message_expression: Some(on_one_line(message.as_ref())),
         reason: Some("Invalid".to_owned()),
         ..Validation::default()
     }
@@ -180,12 +180,14 @@ fn profile() -> Rules {
     for (name, min) in TIMES {
         let text = format!("{field}.{name}");
         let ms = format!("variables.{name}");
-        // 0 is also what cannot be read.
+        // 0 is also what cannot be read; what is longer than any bound is only known to be so.
         variables.push(variable(
             name,
             &format!(
-                "variables.custom && {} ? duration({text}).getMilliseconds() : 0",
-                matches(&text, DURATION)
+                "!variables.custom ? 0 : {} ? duration({text}).getMilliseconds() : {} ? {} : 0",
+                matches(&text, DURATION),
+                matches(&text, "^([0-9]{1,15}(ms|s|m|h)){1,8}$"),
+                TIME_MAX_MS + 1
             ),
         ));
         validations.push(validation(
@@ -198,9 +200,8 @@ fn profile() -> Rules {
         validations.push(validation(
             format!("!variables.custom || {ms} == 0 || ({ms} >= {min} && {ms} <= {TIME_MAX_MS})"),
             format!(
-                "'spec.failover.profile.{name}: ' + {} + ': must be from {} to {}; or use profile \
-                 fast, default or patient'",
-                shown(&ms),
+                "'spec.failover.profile.{name}: ' + {text} + ': must be from {} to {}; or use \
+                 profile fast, default or patient'",
                 shown_ms(min),
                 shown_ms(TIME_MAX_MS)
             ),

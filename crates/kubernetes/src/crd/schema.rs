@@ -6,6 +6,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::Value;
 
+use super::cel::{list_of, on_one_line};
+
 /// One field, as far as it is described.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Field(JSONSchemaProps);
@@ -32,6 +34,14 @@ pub(super) fn word(words: &[&str], description: &str) -> Field {
     let mut field = of_type("string", description);
     field.0.enum_ = Some(words.iter().map(|word| JSON((*word).into())).collect());
     field
+}
+
+/// One of some words, or nothing: Kubernetes' own check of words takes no nothing.
+pub(super) fn optional_word(words: &[&str], description: &str) -> Field {
+    text(32, description).optional().rule_shows(
+        format!("self in {}", list_of(words.iter().copied())),
+        &format!("'\"' + self + '\": is none of the words; use {}'", words.join(" or ")),
+    )
 }
 
 /// A whole number.
@@ -107,10 +117,6 @@ impl Field {
     /// Written without a value it is the same as left out.
     pub(super) fn optional(mut self) -> Self {
         self.0.nullable = Some(true);
-        // A word that is nothing is one of the words.
-        if let Some(words) = &mut self.0.enum_ {
-            words.push(JSON(Value::Null));
-        }
         self
     }
 
@@ -159,6 +165,11 @@ impl Field {
     pub(super) fn rule_says(self, rule: impl Into<String>, message: impl Into<String>) -> Self {
         let (rule, message_expression) = (rule.into(), Some(message.into()));
         self.with(ValidationRule { rule, message_expression, ..ValidationRule::default() })
+    }
+
+    /// The same, from a value that is any text.
+    pub(super) fn rule_shows(self, rule: impl Into<String>, message: &str) -> Self {
+        self.rule_says(rule, on_one_line(message))
     }
 
     fn with(mut self, rule: ValidationRule) -> Self {

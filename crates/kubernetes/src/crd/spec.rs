@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::cel::{BYTES_END, DURATION, QUANTITY, bytes, matches};
 use super::parts::{access, auth, pods, tls};
-use super::schema::{Field, is_map_of, is_word, map, object, text, untyped, whole, word};
+use super::schema::{
+    Field, is_map_of, is_word, map, object, optional_word, text, untyped, whole, word,
+};
 
 /// Directives in one resource: more than any engine has.
 const DIRECTIVES_MAX: i64 = 512;
@@ -30,7 +32,7 @@ fn engine() -> Field {
     object("Which engine: a version of a family, or an image that has one.")
         .field(
             "flavor",
-            word(&["redis", "valkey"], "The family. Default: what the place has.").optional(),
+            optional_word(&["redis", "valkey"], "The family. Default: what the place has."),
         )
         .field("version", text(32, "`\"8.1\"`: any 8.1.x. Default: what the place has.").optional())
         .field("image", text(1024, "A container image, in place of `version`.").optional())
@@ -39,17 +41,17 @@ fn engine() -> Field {
             "!has(self.version) || !has(self.image)",
             "version and image: an image has its own version; keep one of the two",
         )
-        .rule_says(
+        .rule_shows(
             format!("!has(self.version) || {version}"),
             "'version: \"' + self.version + '\" is no version; write it in quotes, such as \
              \"8.1\" or \"7.0.15\"'",
         )
-        .rule_says(
+        .rule_shows(
             format!("!has(self.version) || !{version} || has(self.flavor)"),
             "'version: ' + self.version + ': redis and valkey number their versions apart; add \
              flavor: redis or flavor: valkey'",
         )
-        .rule_says(
+        .rule_shows(
             known_version(&version),
             "'version: ' + self.version + ': no ' + self.flavor + ' that interrex knows how to \
              keep safe; use ' + (self.flavor == 'redis' ? '6.2 to 8' : '7.2 to 9')",
@@ -167,18 +169,17 @@ fn failover() -> Field {
         )
         .field(
             "failsafe",
-            word(
+            optional_word(
                 &["majority", "all"],
                 "Whose acknowledgements hold authority: a majority's, or everybody's, and then a \
                  single one may take over. Default: `all` with durability `cache`, else \
                  `majority`.",
-            )
-            .optional(),
+            ),
         )
         .field(
             "recoveryTimeout",
             text(64, "How long a recovery election waits for everybody. Default: `60s`.")
-                .rule_says(
+                .rule_shows(
                     span,
                     "'\"' + self + '\": must be a duration from 1s to 24h; write a number with \
                      ms, s, m or h, such as 60s'",
@@ -232,7 +233,7 @@ fn storage() -> Field {
     object("Where data are kept. Default: in memory only.")
         .required(
             "size",
-            text(32, "Of each member's volume: `10Gi`.").rule_says(
+            text(32, "Of each member's volume: `10Gi`.").rule_shows(
                 size,
                 "'\"' + self + '\": must be a size of at least 16Mi; write a number with Mi, Gi \
                  or Ti, such as 10Gi; leave storage out for memory only'",

@@ -63,7 +63,12 @@ impl Api {
     }
 
     /// Why the resource would not be stored; nothing if it would.
-    pub(crate) async fn refusal(&self, resource: &Value) -> Option<String> {
+    async fn refusal(&self, resource: &Value) -> Option<String> {
+        self.answer(resource).await.err()
+    }
+
+    /// The resource as it would be stored, or why it would not.
+    pub(crate) async fn answer(&self, resource: &Value) -> Result<Value, String> {
         let params = PostParams { dry_run: true, ..PostParams::default() };
         let body = serde_json::to_vec(resource).unwrap();
         let mut request = Request::new(&self.collection).create(&params, body).unwrap();
@@ -71,8 +76,8 @@ impl Api {
         let address = format!("{}&fieldValidation=Strict", request.uri());
         *request.uri_mut() = address.parse().unwrap();
         match self.client.request_text(request).await {
-            Ok(_) => None,
-            Err(Error::Api(status)) if (400..500).contains(&status.code) => Some(status.message),
+            Ok(stored) => Ok(serde_json::from_str(&stored).unwrap()),
+            Err(Error::Api(status)) if (400..500).contains(&status.code) => Err(status.message),
             Err(error) => panic!("{resource}: the API gave no verdict: {error}"),
         }
     }
