@@ -1,9 +1,13 @@
 //! What can be typed: only clap's types, no behaviour.
 
+mod manifest;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use manifest::Manifest;
 
 /// What follows the help of `status`: the schema of its document.
 pub(crate) const STATUS_HELP: &str = "\
@@ -112,6 +116,9 @@ pub(crate) enum Verb {
     /// Print what a Kubernetes cluster must know once: the resource Redis, and the rules on it.
     #[command(after_help = CRD_HELP)]
     Crd(Crd),
+    /// Print what a Kubernetes cluster needs once: the resource, the operator, and its rights.
+    #[command(after_help = manifest::MANIFEST_HELP)]
+    Manifest(Manifest),
     /// The version of this program.
     Version(Version),
     /// The process that keeps a group's other processes running.
@@ -537,19 +544,19 @@ pub(crate) struct Render {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Operator {
     /// Only groups of this namespace [default: all].
-    #[arg(long, value_name = "NAMESPACE", env = "INTERREX_WATCH_NAMESPACE")]
+    #[arg(long, value_name = "NAMESPACE", env = kubernetes::names::WATCH_NAMESPACE_ENV)]
     pub(crate) watch_namespace: Option<String>,
     /// The namespace that it runs in: there operators agree on who works.
-    #[arg(long, value_name = "NAMESPACE", env = "INTERREX_NAMESPACE")]
+    #[arg(long, value_name = "NAMESPACE", env = kubernetes::names::NAMESPACE_ENV)]
     pub(crate) namespace: Option<String>,
     /// Its name among other operators: its pod's.
-    #[arg(long, value_name = "NAME", env = "INTERREX_POD_NAME")]
+    #[arg(long, value_name = "NAME", env = kubernetes::names::POD_NAME_ENV)]
     pub(crate) name: Option<String>,
     /// The image that brings this program into the pods.
     #[arg(
         long,
         value_name = "IMAGE",
-        env = "INTERREX_IMAGE",
+        env = kubernetes::names::IMAGE_ENV,
         default_value = kubernetes::objects::Options::IMAGE
     )]
     pub(crate) image: String,

@@ -23,6 +23,7 @@ mod keep;
 mod kill;
 mod links;
 mod logs;
+mod manifest;
 mod operator;
 mod pause;
 mod pod;
@@ -59,6 +60,7 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Render(args) => render::run(&args, printer),
         Verb::Operator(args) => on_one_thread(operator::run(args)),
         Verb::Crd(args) => crd::run(args, printer),
+        Verb::Manifest(args) => manifest::run(&args, printer),
         Verb::Version(args) => version::run(args, printer),
         Verb::Keep(args) => on_one_thread(keep::run(args)),
         Verb::Store(args) => on_one_thread(store::run(args)),

@@ -19,6 +19,7 @@ mod cel;
 mod directives;
 mod parts;
 mod policy;
+mod reference;
 mod schema;
 mod spec;
 mod status;
@@ -35,6 +36,7 @@ use kube::core::NamespaceResourceScope;
 use serde::{Deserialize, Serialize};
 
 pub use policy::{POLICY_NAME, policy, policy_binding};
+pub use reference::reference;
 pub use status::{
     DATA_AT_RISK, DEGRADED, FAILOVER_POSSIBLE, LastFailover, LinkState, MemberRole, MemberStatus,
     PROGRESSING, READY, Status,

@@ -2,6 +2,7 @@
 //! API, and the operator.
 
 pub mod crd;
+pub mod install;
 pub mod names;
 pub mod objects;
 pub mod operator;

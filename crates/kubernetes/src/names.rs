@@ -111,6 +111,14 @@ pub const HOST_ENV: &str = "INTERREX_HOST";
 /// Seconds from SIGTERM to SIGKILL: the downward API has no field for it.
 pub const GRACE_ENV: &str = "INTERREX_GRACE_SECONDS";
 
+/// The image that the operator brings into the pods of groups: its own.
+pub const IMAGE_ENV: &str = "INTERREX_IMAGE";
+/// The only namespace whose groups the operator works on; unset for all.
+pub const WATCH_NAMESPACE_ENV: &str = "INTERREX_WATCH_NAMESPACE";
+
+/// The Lease by which operators of one namespace agree on who works.
+pub const OPERATOR_LEASE: &str = "interrex-operator";
+
 /// `terminationGracePeriodSeconds` of the members.
 pub const GRACE_SECONDS: i64 = 60;
 

@@ -26,6 +26,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use check::check;
+pub(crate) use check::check_namespace;
 pub use secret::{Credentials, RandomError, secret};
 pub use volumes::{LocalVolume, LocalVolumeError};
 

@@ -18,7 +18,9 @@ pub fn check(spec: &ValidatedSpec, options: &Options) -> Result<(), Vec<SpecErro
     }
     ours(spec, &mut errors);
     local_volumes(spec, options, &mut errors);
-    namespace(options, &mut errors);
+    if let Some(name) = &options.namespace {
+        check_namespace("metadata.namespace", name, &mut errors);
+    }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
@@ -103,13 +105,13 @@ fn volumes(number: usize) -> String {
     if number == 1 { "1 volume".to_owned() } else { format!("{number} volumes") }
 }
 
-fn namespace(options: &Options, errors: &mut Vec<SpecError>) {
-    let Some(name) = &options.namespace else { return };
+/// Whether a namespace can have this name; `path` is where it is written.
+pub(crate) fn check_namespace(path: &str, name: &str, errors: &mut Vec<SpecError>) {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let ends = |name: &str| name.starts_with('-') || name.ends_with('-');
     if name.is_empty() || name.len() > 63 || !name.bytes().all(good) || ends(name) {
         errors.push(error(
-            "metadata.namespace",
+            path,
             format!("{name:?}"),
             "is no name of a namespace",
             "use at most 63 lower-case letters, digits and -",

@@ -11,8 +11,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::time::Instant;
 
-/// The name of the Lease.
-const LEASE: &str = "interrex-operator";
+use crate::names::OPERATOR_LEASE;
 
 /// How long a leader that says nothing is respected.
 const LEASE_S: i32 = 60;
@@ -66,7 +65,7 @@ impl Candidate {
         if holder(&lease) == Some(self.me.as_str()) {
             lease.spec.get_or_insert_default().holder_identity = None;
             let parameters = PostParams::default();
-            let replaced = self.api.replace(LEASE, &parameters, &lease);
+            let replaced = self.api.replace(OPERATOR_LEASE, &parameters, &lease);
             if !matches!(tokio::time::timeout(CALL, replaced).await, Ok(Ok(_))) {
                 tracing::info!("the lead is not released: the next operator waits for it");
             }
@@ -74,7 +73,7 @@ impl Candidate {
     }
 
     async fn get(&self) -> kube::Result<Option<Lease>> {
-        match tokio::time::timeout(CALL, self.api.get_opt(LEASE)).await {
+        match tokio::time::timeout(CALL, self.api.get_opt(OPERATOR_LEASE)).await {
             Ok(found) => found,
             Err(_) => Ok(None),
         }
@@ -95,7 +94,7 @@ impl Candidate {
             }
         };
         let mut lease = found.unwrap_or_else(|| Lease {
-            metadata: ObjectMeta { name: Some(LEASE.to_owned()), ..ObjectMeta::default() },
+            metadata: ObjectMeta { name: Some(OPERATOR_LEASE.to_owned()), ..ObjectMeta::default() },
             spec: None,
         });
         let version = lease.metadata.resource_version.clone();
@@ -116,7 +115,7 @@ impl Candidate {
         let parameters = PostParams::default();
         let written = async {
             match version {
-                Some(_) => self.api.replace(LEASE, &parameters, &lease).await,
+                Some(_) => self.api.replace(OPERATOR_LEASE, &parameters, &lease).await,
                 None => self.api.create(&parameters, &lease).await,
             }
         };
