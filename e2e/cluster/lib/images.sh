@@ -82,7 +82,7 @@ make_image_parts() {
 make_interrex_image() {
     local work
     [[ -x $1 ]] || die "$1 is no program" "build it: make build"
-    ! ldd "$1" >/dev/null 2>&1 ||
+    ! ldd "$1" 2>/dev/null | grep -q '=>' ||
         say "warning: $1 needs shared libraries, and an empty image has none: build it static"
     work=$(mktemp -d)
     install -m 0755 "$1" "$work/interrex"
