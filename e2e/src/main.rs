@@ -103,7 +103,8 @@ async fn run(arguments: &Arguments) -> Result<u8, Error> {
     let outcomes = tokio::select! {
         outcomes = run::run(&plan, &cluster, &tools) => outcomes,
         _ = tokio::signal::ctrl_c() => {
-            say("interrupted: hosts may be left broken, namespaces are left");
+            say("interrupted: mending what may be broken; the namespaces are left");
+            tools.mend().await;
             return Ok(1);
         }
     };

@@ -35,8 +35,6 @@ const SEEDS: u32 = 5_000;
 /// A client pod.
 #[derive(Clone, Debug)]
 pub(crate) struct Station {
-    /// Its name.
-    pub(crate) name: String,
     /// Its host.
     pub(crate) host: String,
     address: String,
@@ -60,7 +58,7 @@ impl Station {
             }
             let host = place.host.clone();
             let station =
-                Self { name: name.to_owned(), host, address: host_port(&place.address, PORT) };
+                Self { host, address: host_port(&place.address, PORT) };
             station.now().await.map(|_| station).map_err(|error| error.chain())
         })
         .await

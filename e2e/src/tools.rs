@@ -10,6 +10,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::error::Error;
+use crate::run::say;
 
 /// A command that hangs must not hold up the tests for ever. A drain waits for pods to end.
 const WITHIN: Duration = Duration::from_secs(180);
@@ -31,6 +32,19 @@ impl Tools {
     /// A helper of the test cluster breaks or mends something; it ends when that can be seen.
     pub(crate) async fn fault(&self, words: &[&str]) -> Result<String, Error> {
         run(&self.tree.join("e2e/cluster/fault"), words, None).await
+    }
+
+    /// Undoes every fault of this cluster that a test may have left behind.
+    pub(crate) async fn mend(&self) {
+        let mut mended = vec![self.fault(&["api-start"]).await];
+        for node in ["node1", "node2", "node3"] {
+            for undo in ["thaw", "heal", "undrain"] {
+                mended.push(self.fault(&[undo, node]).await);
+            }
+        }
+        for error in mended.into_iter().filter_map(Result::err) {
+            say(&format!("not mended: {}", error.chain()));
+        }
     }
 
     /// Every kube-proxy gets another `minSyncPeriod`.
