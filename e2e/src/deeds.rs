@@ -1,11 +1,12 @@
 //! The deeds: what is done to a group, and what is read off its client and its agents afterwards.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use tokio::time::Instant;
 use trial::journal::At;
 use trial::station::Noticed;
+use trial::verdict::Phase;
 
 use crate::error::Error;
 use crate::group::Look;
@@ -68,6 +69,8 @@ pub(crate) struct Done {
     from: At,
     /// Just before it, by ours.
     begun: Instant,
+    /// The same as milliseconds since 1970: agents note their decisions so.
+    begun_wall_ms: u64,
     /// The group just before it.
     before: Look,
     /// What must have changed before the group counts as healthy again.
@@ -84,6 +87,7 @@ impl Done {
             victim: victim.to_owned(),
             from,
             begun: Instant::now(),
+            begun_wall_ms: wall_ms(),
             before,
             renewed: Renewed::default(),
             event: Event::default(),
@@ -138,6 +142,7 @@ fn read_off(done: Done, after: &Look, noticed: &Noticed, number: u32) -> Event {
         read_gap_ms: noticed.read_gap_ms,
         healthy_ms: done.begun.elapsed().as_secs_f64() * 1000.0,
         dual: noticed.changes.saturating_sub(apart),
+        phases: phases(after, done.begun_wall_ms),
         ..done.event
     };
     if old != new {
@@ -151,4 +156,25 @@ fn read_off(done: Done, after: &Look, noticed: &Noticed, number: u32) -> Event {
     }
     event.primaries = (old, new);
     event
+}
+
+fn wall_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_millis() as u64
+}
+
+/// What the agents decided since the deed was begun, by their own word. Good as long as the clocks
+/// of the hosts and ours agree.
+fn phases(after: &Look, begun_ms: u64) -> Vec<Phase> {
+    let decisions = after.group.members.iter().flat_map(|member| &member.decisions);
+    let story = decisions.filter(|decision| decision.story && decision.at_ms >= begun_ms);
+    let mut phases: Vec<Phase> = story
+        .map(|decision| Phase {
+            rule: decision.rule.clone(),
+            member: decision.member.clone(),
+            after_ms: (decision.at_ms - begun_ms) as f64,
+        })
+        .collect();
+    phases.sort_by(|one, next| one.after_ms.total_cmp(&next.after_ms));
+    phases
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use trial::gap::Spread;
+use trial::verdict::Phase;
 
 use crate::error::Error;
-use crate::verdict::{Check, Outcome, Verdict, shown};
+use crate::verdict::{Check, Event, Outcome, Verdict, shown};
 
 /// A run of a set.
 #[derive(Debug, Serialize)]
@@ -108,9 +109,23 @@ fn details(text: &mut String, row: &Outcome) {
         let Check { what, wanted, measured, .. } = check;
         let _ = writeln!(text, "× {title}: {what}: {measured}, wanted {wanted}");
     }
+    if let Some(slowest) = slowest(row) {
+        let _ = write!(text, "  {title}, run {}:", slowest.number + 1);
+        for Phase { rule, member, after_ms } in &slowest.phases {
+            let _ = write!(text, " {rule} ({member}) {after_ms:.0} ms,");
+        }
+        let (from, to) = (slowest.gap_from_ms, slowest.gap_from_ms + slowest.measured_ms);
+        let _ = writeln!(text, " no write from {from:.0} to {to:.0} ms");
+    }
     for event in &row.events {
         for violation in &event.violations {
             let _ = writeln!(text, "× {title}, run {}: {violation}", event.number + 1);
         }
     }
+}
+
+/// Where the time of a row that was too slow went: its longest event.
+fn slowest(row: &Outcome) -> Option<&Event> {
+    let slow = row.verdict == Verdict::Slow && !row.events.iter().all(|e| e.phases.is_empty());
+    row.events.iter().max_by(|a, b| a.measured_ms.total_cmp(&b.measured_ms)).filter(|_| slow)
 }

@@ -57,8 +57,7 @@ impl Station {
                 return Err("it has no address yet".to_owned());
             }
             let host = place.host.clone();
-            let station =
-                Self { host, address: host_port(&place.address, PORT) };
+            let station = Self { host, address: host_port(&place.address, PORT) };
             station.now().await.map(|_| station).map_err(|error| error.chain())
         })
         .await

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use trial::gap::{Spread, spread};
 use trial::station::Finished;
+use trial::verdict::Phase;
 
 use crate::rows::{Bars, Lost, Row};
 
@@ -33,6 +34,8 @@ pub(crate) struct Event {
     pub(crate) old_last_ack_ms: Option<f64>,
     /// The new primary's first one, in the same way.
     pub(crate) new_first_ack_ms: Option<f64>,
+    /// What the agents decided, by their own wall clocks: where the time went.
+    pub(crate) phases: Vec<Phase>,
     /// From the deed until the group was healthy again, by the tests' clock.
     pub(crate) healthy_ms: f64,
     /// How many times more leadership changed hands than there were epochs.
