@@ -92,10 +92,10 @@ impl Stage {
         })
     }
 
-    /// One witness a host, unless they are there.
+    /// One witness on each host that has a member, unless it is there.
     pub(crate) async fn call_witnesses(&mut self, look: &Look) -> Result<(), Error> {
-        if self.witnesses.is_empty() {
-            for place in &look.places {
+        for place in &look.places {
+            if self.witnesses.iter().all(|witness| witness.host != place.host) {
                 let name = format!("witness-{}", place.host);
                 let started =
                     Station::start(&self.cluster, &self.tools, &self.group, &name, &place.host);

@@ -105,7 +105,7 @@ pub struct Finished {
     pub refused_but_there: u64,
     /// Of the keys that were written first, how many are not there.
     pub lost_seeds: u64,
-    /// How often the primary held fewer keys than it, or one before it, had held.
+    /// How often the primary held fewer keys than at the count before, whoever that was.
     pub shrank: u64,
     /// Keys that differ between the write address and any member.
     pub different_keys: u64,

@@ -41,7 +41,7 @@ async fn count(way: Way, shrank: Arc<AtomicU64>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut connection = None;
-    let mut most = 0;
+    let mut before = 0;
     loop {
         ticks.tick().await;
         if connection.is_none() {
@@ -51,8 +51,8 @@ async fn count(way: Way, shrank: Arc<AtomicU64>) {
         let Some(open) = &connection else { continue };
         match keys(open).await {
             Some(keys) => {
-                shrank.fetch_add(u64::from(keys < most), Ordering::Relaxed);
-                most = most.max(keys);
+                shrank.fetch_add(u64::from(keys < before), Ordering::Relaxed);
+                before = keys;
             }
             None => connection = None,
         }

@@ -129,7 +129,9 @@ impl Session {
         let shrank = self.census.shrank();
         let journal = self.load.stop().await;
         tracks.extend(self.queues);
-        let counting = Counting { way: self.way, run, seeds: self.seeds, members: self.members };
+        let is_probing_only = journal.writers.is_empty();
+        let (way, seeds, members) = (self.way, self.seeds, self.members);
+        let counting = Counting { is_probing_only, way, run, seeds, members };
         let mut finished = counting.count(&journal, &tracks).await?;
         finished.shrank = shrank;
         Ok(finished)
@@ -138,6 +140,7 @@ impl Session {
 
 /// What is left of a run when its load has ended.
 struct Counting {
+    is_probing_only: bool,
     way: Way,
     run: String,
     seeds: u32,
@@ -165,7 +168,11 @@ impl Counting {
         let credentials = self.way.credentials.as_ref();
         let tally = load::read_back(&self.way.write, credentials, &self.run, writers).await?;
         let (there, different_keys) = self.compare().await?;
-        load::clear(&self.way.write, credentials, &self.run).await?;
+        // A run that only probes leaves its one key: it ends amid another run, whose census must
+        // not see keys go.
+        if !self.is_probing_only {
+            load::clear(&self.way.write, credentials, &self.run).await?;
+        }
         Ok(Finished {
             acked: tally.acked,
             replicated: tally.replicated,
