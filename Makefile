@@ -6,7 +6,7 @@ CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/interrex
 
 .DEFAULT_GOAL := help
 .PHONY: help engine demo test lint check build bench chaos clean-cache
-.PHONY: e2e-cluster e2e-cluster-down e2e-cluster-selftest
+.PHONY: e2e e2e-full e2e-cluster e2e-cluster-down e2e-cluster-selftest
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
@@ -38,6 +38,12 @@ chaos: engine build ## kills, freezes and cuts a throw-away group, and measures 
 
 clean-cache: ## removes the engines of other versions that scripts/engines.sh unpacked
 	rm -rf "$(CACHE)/engines"
+
+e2e: ## groups on a real Kubernetes (that of E2E_KUBECONFIG, else our own): every row a few times
+	@e2e/run short
+
+e2e-full: ## the same, as often as the promised figures need: hours
+	@e2e/run full
 
 e2e-cluster: ## a Kubernetes with three hosts on this machine (Linux, root); prints its kubeconfig
 	@e2e/cluster/up

@@ -139,6 +139,9 @@ pub(crate) enum Verb {
     /// Copies this program into a directory: the init container of a pod.
     #[command(hide = true)]
     Install(Install),
+    /// Makes load on a group and tells over HTTP what its clients notice: for tests, in a pod.
+    #[command(hide = true)]
+    Load(Load),
 }
 
 /// How data are printed.
@@ -615,6 +618,26 @@ pub(crate) struct Install {
     /// The directory.
     #[arg(value_name = "DIRECTORY")]
     pub(crate) directory: PathBuf,
+}
+
+/// `interrex load`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Load {
+    /// Where to write, host:port.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) write: String,
+    /// Where to read, host:port.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) read: String,
+    /// The clients' password: the first line of this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: PathBuf,
+    /// As whom.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) user: String,
+    /// The port that answers.
+    #[arg(long, value_name = "PORT", default_value_t = trial::station::PORT)]
+    pub(crate) port: u16,
 }
 
 /// `500ms`, `10s`, `2m`, `1h`; a bare number is seconds.

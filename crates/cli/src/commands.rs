@@ -22,6 +22,7 @@ mod install;
 mod keep;
 mod kill;
 mod links;
+mod load;
 mod logs;
 mod manifest;
 mod operator;
@@ -69,6 +70,7 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Agent(args) => return on_one_thread(agent::run(args)),
         Verb::Pod => return on_one_thread(pod::run()),
         Verb::Install(args) => install::run(&args),
+        Verb::Load(args) => on_one_thread(load::run(args)),
     };
     exit.map(ExitCode::from)
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use client::{ClientError, Connection, Credentials, Endpoint, Refused};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ pub(crate) use worker::judge;
 pub use dataset::{Dataset, clear, dataset, differences, read_back, seed};
 
 /// How a load is made.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct LoadPlan {
     /// Connections that write. Few, because the engines share the machine with them.
     pub writers: usize,
@@ -41,6 +41,19 @@ impl Default for LoadPlan {
     }
 }
 
+/// The way to a group that a load takes.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Where clients write.
+    pub write: Endpoint,
+    /// Where clients read.
+    pub read: Endpoint,
+    /// As whom clients come; `None` when the group asks for no password.
+    pub credentials: Option<Credentials>,
+    /// k: how many replicas must have a write before it counts as replicated (failover.md 2.3).
+    pub copies: u32,
+}
+
 /// A load that runs. Dropped, it ends.
 #[derive(Debug)]
 pub struct Load {
@@ -55,10 +68,7 @@ pub struct Load {
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) run: String,
-    pub(crate) write: Endpoint,
-    pub(crate) read: Endpoint,
-    pub(crate) credentials: Option<Credentials>,
-    pub(crate) copies: u32,
+    pub(crate) way: Way,
     pub(crate) plan: LoadPlan,
     pub(crate) clock: Clock,
 }
@@ -66,16 +76,19 @@ pub(crate) struct Shared {
 impl Load {
     /// Starts a load on the group; `run` is part of its keys and must be new.
     pub fn start(target: &Target, run: &str, plan: LoadPlan, clock: Clock) -> Self {
-        let journal = Journal::new(clock, plan.writers, plan.readers);
-        let shared = Shared {
-            run: run.to_owned(),
+        let way = Way {
             write: target.write.clone(),
             read: target.read.clone(),
             credentials: target.credentials.clone(),
             copies: target.copies,
-            plan,
-            clock,
         };
+        Self::through(way, run, plan, clock)
+    }
+
+    /// The same for who knows no more of a group than the way to it.
+    pub fn through(way: Way, run: &str, plan: LoadPlan, clock: Clock) -> Self {
+        let journal = Journal::new(clock, plan.writers, plan.readers);
+        let shared = Shared { run: run.to_owned(), way, plan, clock };
         let pace = watch::Sender::new(plan.rate);
         let mut workers = JoinSet::new();
         for (n, track) in journal.writers.iter().cloned().enumerate() {

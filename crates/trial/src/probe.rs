@@ -8,7 +8,7 @@ use client::{Credentials, Endpoint};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::journal::{At, Clock, Track, Write};
 use crate::ledger;
@@ -28,7 +28,11 @@ pub const SLACK: Duration = Duration::from_millis(100);
 /// The probers of all engines. Dropped, they end.
 #[derive(Debug)]
 pub struct Probes {
+    run: String,
+    credentials: Option<Credentials>,
+    clock: Clock,
     tracks: Vec<(String, Track)>,
+    aims: Vec<watch::Sender<Endpoint>>,
     end: watch::Sender<()>,
     workers: JoinSet<()>,
 }
@@ -36,22 +40,53 @@ pub struct Probes {
 impl Probes {
     /// Starts one prober a member.
     pub fn start(target: &Target, run: &str, clock: Clock) -> Self {
-        let end = watch::Sender::new(());
-        let mut workers = JoinSet::new();
-        let mut tracks = Vec::new();
+        let mut probes = Self::none(target.credentials.clone(), run, clock);
         for seat in &target.seats {
-            let track = Track::new(&format!("probe-{}", seat.name));
-            let prober = Prober {
-                run: run.to_owned(),
-                engine: seat.engine.clone(),
-                credentials: target.credentials.clone(),
-                track: track.clone(),
-                clock,
-            };
-            workers.spawn(prober.run(end.subscribe()));
-            tracks.push((seat.name.clone(), track));
+            probes.aim(&seat.name, seat.engine.clone());
         }
-        Self { tracks, end, workers }
+        probes
+    }
+
+    /// No prober yet: members get theirs by [`Self::aim`].
+    pub fn none(credentials: Option<Credentials>, run: &str, clock: Clock) -> Self {
+        Self {
+            run: run.to_owned(),
+            credentials,
+            clock,
+            tracks: Vec::new(),
+            aims: Vec::new(),
+            end: watch::Sender::new(()),
+            workers: JoinSet::new(),
+        }
+    }
+
+    /// Points this member's prober at an engine, and starts one for a member that has none. At
+    /// another address than before the connection to the old one is given up at once.
+    pub fn aim(&mut self, member: &str, engine: Endpoint) {
+        if let Some(number) = self.engine(member) {
+            self.aims[number].send_if_modified(|aim| {
+                let moved = *aim != engine;
+                *aim = engine;
+                moved
+            });
+            return;
+        }
+        let track = Track::new(&format!("probe-{member}"));
+        let aim = watch::Sender::new(engine);
+        let prober = Prober {
+            run: self.run.clone(),
+            credentials: self.credentials.clone(),
+            track: track.clone(),
+            clock: self.clock,
+        };
+        self.workers.spawn(prober.run(aim.subscribe(), self.end.subscribe()));
+        self.tracks.push((member.to_owned(), track));
+        self.aims.push(aim);
+    }
+
+    /// The members, each at the number that it has in an [`Ack`].
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.tracks.iter().map(|(member, _)| member.as_str())
     }
 
     /// The probers' tracks, for the count at the end.
@@ -92,39 +127,49 @@ impl Probes {
 
 struct Prober {
     run: String,
-    engine: Endpoint,
     credentials: Option<Credentials>,
     track: Track,
     clock: Clock,
 }
 
 impl Prober {
-    async fn run(self, mut end: watch::Receiver<()>) {
+    async fn run(self, aim: watch::Receiver<Endpoint>, mut end: watch::Receiver<()>) {
         tokio::select! {
             _ = end.changed() => {}
-            () = self.probe() => {}
+            () = self.probe(aim) => {}
         }
     }
 
-    async fn probe(&self) {
+    async fn probe(&self, mut aim: watch::Receiver<Endpoint>) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut connection: Option<RawConnection> = None;
         let mut number = 0;
+        loop {
+            let engine = aim.borrow_and_update().clone();
+            tokio::select! {
+                () = self.probe_at(&engine, &mut ticks, &mut number) => {}
+                moved = aim.changed() => if moved.is_err() { return },
+            }
+        }
+    }
+
+    async fn probe_at(&self, engine: &Endpoint, ticks: &mut Interval, number: &mut u32) {
+        let mut connection: Option<RawConnection> = None;
         loop {
             ticks.tick().await;
             if connection.is_none() {
                 let credentials = self.credentials.as_ref();
-                connection =
-                    RawConnection::open(&self.engine, credentials, CONNECT_WITHIN).await.ok();
+                connection = RawConnection::open(engine, credentials, CONNECT_WITHIN).await.ok();
             }
             let Some(open) = connection.as_mut() else { continue };
-            let (key, bit) = ledger::place(&self.run, self.track.name(), number);
+            // Taken before it is sent: a write that is given up on the way has used its number up.
+            let mine = *number;
+            *number += 1;
+            let (key, bit) = ledger::place(&self.run, self.track.name(), mine);
             open.queue(&["SETBIT", &key, &bit.to_string(), "1"]);
             let invoked = self.clock.now();
             let outcome = judge(&open.answer(PATIENCE).await);
-            self.track.note(Write { number, invoked, ended: self.clock.now(), outcome });
-            number += 1;
+            self.track.note(Write { number: mine, invoked, ended: self.clock.now(), outcome });
             connection =
                 connection.filter(|open| !open.is_dead() && open.counts().unanswered() == 0);
         }

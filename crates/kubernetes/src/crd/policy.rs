@@ -232,12 +232,6 @@ fn inequalities() -> Rules {
         variable("store", &store),
         variable("span", &positive(&format!("{} - variables.margin * 1000000", held("lease")))),
     ];
-    let wrong = |name: &str, rest: &str| {
-        format!(
-            "'spec.failover.profile.{name}: ' + {} + {rest}",
-            shown(&format!("variables.{name}"))
-        )
-    };
     let sixth = "(variables.peer * 1000000 / 6 / 1000000)";
     let validations = vec![
         validation(
@@ -273,6 +267,13 @@ fn inequalities() -> Rules {
                 ),
             ),
         ),
+    ];
+    (variables, [validations, tries(ordered, &positive)].concat())
+}
+
+/// Room for three tries at the store, within the peers' time and within the lease.
+fn tries(ordered: &str, positive: &dyn Fn(&str) -> String) -> Vec<Validation> {
+    vec![
         validation(
             format!("!({ordered}) || variables.need <= variables.room / 1000000"),
             wrong(
@@ -308,6 +309,11 @@ fn inequalities() -> Rules {
                 ),
             ),
         ),
-    ];
-    (variables, validations)
+    ]
+}
+
+/// What is wrong with one of the five times.
+fn wrong(name: &str, rest: &str) -> String {
+    let value = shown(&format!("variables.{name}"));
+    format!("'spec.failover.profile.{name}: ' + {value} + {rest}")
 }

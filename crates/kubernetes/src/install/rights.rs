@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use brain::spec::{Resource, Storage};
+use brain::spec::{OnDelete, Resource, Storage};
 use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
@@ -86,7 +86,7 @@ pub(super) fn rules() -> Vec<PolicyRule> {
                 verbs.push(verb);
             }
         }
-        rules.push(rule(&right.group, right.resource, verbs));
+        rules.push(rule(right.group, right.resource, verbs));
     }
     let only_handed_on = handed_on.into_iter();
     rules
@@ -101,7 +101,8 @@ pub(super) fn rules() -> Vec<PolicyRule> {
 pub(super) fn handed_on() -> BTreeMap<(String, String), BTreeSet<String>> {
     let mut resource = Resource::named("any");
     let size = "1Gi".to_owned();
-    resource.spec.storage = Some(Storage { size, class_name: None, on_delete: Default::default() });
+    resource.spec.storage =
+        Some(Storage { size, class_name: None, on_delete: OnDelete::default() });
     let spec = resource.validate().expect("the default group with storage is a right one");
     let role = build(&spec, &Options::default()).role;
     let mut granted: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();

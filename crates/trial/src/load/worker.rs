@@ -57,7 +57,7 @@ pub(super) async fn write(shared: Shared, track: Track, waits: bool, rate: watch
     let mut connection = None;
     let mut number = track.next_number();
     while pace.turn().await {
-        let Some(open) = connected(&shared, &shared.write, &mut connection).await else {
+        let Some(open) = connected(&shared, &shared.way.write, &mut connection).await else {
             pace.rest();
             continue;
         };
@@ -89,7 +89,7 @@ async fn connected<'a>(
 ) -> Option<&'a mut RawConnection> {
     if connection.is_none() {
         let patience = Duration::from_millis(shared.plan.patience_ms);
-        let opened = RawConnection::open(endpoint, shared.credentials.as_ref(), patience).await;
+        let opened = RawConnection::open(endpoint, shared.way.credentials.as_ref(), patience).await;
         *connection = opened.ok();
     }
     connection.as_mut()
@@ -122,12 +122,12 @@ pub(crate) fn judge(answer: &Result<client::raw::Answer, ClientError>) -> Outcom
 /// Whether enough replicas have all that this connection has written; `None` when the answer is
 /// still to come or never will.
 async fn wait(shared: &Shared, connection: &mut RawConnection) -> Option<bool> {
-    if shared.copies == 0 {
+    if shared.way.copies == 0 {
         return Some(false);
     }
-    connection.queue(&["WAIT", &shared.copies.to_string(), &WAIT_MS.to_string()]);
+    connection.queue(&["WAIT", &shared.way.copies.to_string(), &WAIT_MS.to_string()]);
     match connection.answer(Duration::from_millis(shared.plan.patience_ms)).await {
-        Ok(Ok(Value::Int(copies))) => Some(copies >= i64::from(shared.copies)),
+        Ok(Ok(Value::Int(copies))) => Some(copies >= i64::from(shared.way.copies)),
         Ok(_) => Some(false),
         Err(_) => None,
     }
@@ -141,7 +141,7 @@ pub(super) async fn read(shared: Shared, track: Track, rate: watch::Receiver<u32
     let patience = Duration::from_millis(shared.plan.patience_ms);
     let key = ledger::key(&shared.run, "w0", 0);
     while pace.turn().await {
-        let Some(open) = connected(&shared, &shared.read, &mut connection).await else {
+        let Some(open) = connected(&shared, &shared.way.read, &mut connection).await else {
             pace.rest();
             continue;
         };
