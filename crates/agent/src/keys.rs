@@ -58,6 +58,11 @@ impl PeerKeys {
     pub fn read(path: &Path) -> Result<Self, KeyError> {
         let text = fs::read_to_string(path)
             .map_err(|source| KeyError::Read { path: path.to_owned(), source })?;
+        Self::of_text(&text, path)
+    }
+
+    /// The same of a text that is at hand; `path` is where it comes from, for errors only.
+    pub fn of_text(text: &str, path: &Path) -> Result<Self, KeyError> {
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
         if lines.is_empty() || lines.len() > KEYS_MAX {
             return Err(KeyError::Count { path: path.to_owned(), found: lines.len() });

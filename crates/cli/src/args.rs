@@ -1,5 +1,6 @@
 //! What can be typed: only clap's types, no behaviour.
 
+mod cluster;
 mod manifest;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use cluster::{Cluster, is_plugin, own_pod, program};
 pub(crate) use manifest::Manifest;
 
 /// What follows the help of `status`: the schema of its document.
@@ -16,9 +18,14 @@ The JSON document (`-o json`) is stable: fields are added, never renamed.
   group, verdict, reasons[], canFailOver, canFailOverReason, epoch, primary,
   write, read (host:port), password_file, directory, engine, authority, fence,
   fence_why, electorate[], copies, agents {total, answered, agree, store}, last_failover,
-  members[] {name, role, address, engine_pid, agent_pid, directory, lag, complete,
+  members[] {name, role, address, engine_pid, agent_pid, directory, host, lag, complete,
   link_up, keys, memory_bytes, memory_max_bytes, epoch, offset, electable, why_not,
-  drift[] [name, wanted, actual], error}
+  drift[] [name, wanted, actual], error},
+  namespace, context, password_secret, via (local, api-server, agents), via_why
+
+On Kubernetes password_file and directory are null; on this machine namespace, context,
+password_secret and host are. Without a group, `-n NAMESPACE` lists those of the namespace:
+namespace, context, via, groups[] of the same documents.
 
 verdict is one of HEALTHY, DEGRADED, FAILING-OVER, DOWN, WAITING, UNKNOWN.
 Exit codes: 0 HEALTHY, 1 UNKNOWN or an error, 3 anything else.";
@@ -64,6 +71,17 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) verb: Verb,
+}
+
+impl Cli {
+    /// Reads this process's command line. Under kubectl, usage and help name kubectl's command.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let command = match is_plugin() {
+            true => <Self as clap::CommandFactory>::command().bin_name(program()),
+            false => return Self::try_parse(),
+        };
+        <Self as clap::FromArgMatches>::from_arg_matches(&command.try_get_matches()?)
+    }
 }
 
 /// The commands.
@@ -260,6 +278,8 @@ pub(crate) struct Status {
     /// How long to wait.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 /// `interrex watch`.
@@ -267,6 +287,8 @@ pub(crate) struct Status {
 pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 /// `interrex primary`.
@@ -276,6 +298,8 @@ pub(crate) struct Primary {
     pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 /// `interrex failover`.
@@ -297,6 +321,8 @@ pub(crate) struct Failover {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 /// `interrex promote`.
@@ -314,6 +340,8 @@ pub(crate) struct Promote {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 /// `interrex why`.
@@ -326,6 +354,8 @@ pub(crate) struct Why {
     pub(crate) epoch: Option<u64>,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 /// A group and one of its members.
@@ -479,6 +509,11 @@ pub(crate) struct Chaos {
     pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    /// The namespace once more: consent to break a group on Kubernetes.
+    #[arg(long, value_name = "NAMESPACE", requires = "namespace")]
+    pub(crate) really: Option<String>,
 }
 
 /// Sets of scenarios.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::process::ExitCode;
 
-use crate::args::Verb;
+use crate::args::{self, Verb};
 use crate::failure::Failure;
 use crate::ui::Printer;
 
@@ -40,6 +40,9 @@ mod why;
 
 /// Does what was asked for.
 pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure> {
+    if args::is_plugin() {
+        refuse_local(&verb)?;
+    }
     let exit = match verb {
         Verb::Up(args) => on_one_thread(up::run(args, printer)),
         Verb::Down(args) => on_one_thread(down::run(args, printer)),
@@ -73,6 +76,25 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Load(args) => on_one_thread(load::run(args)),
     };
     exit.map(ExitCode::from)
+}
+
+/// What is done to processes of this machine is not done to pods.
+fn refuse_local(verb: &Verb) -> Result<(), Failure> {
+    let (word, instead) = match verb {
+        Verb::Up(_) => ("up", "on Kubernetes: kubectl apply of a Redis, or interrex render"),
+        Verb::Down(_) => ("down", "on Kubernetes: kubectl delete redis GROUP"),
+        Verb::Kill(_) => ("kill", "on Kubernetes: kubectl interrex chaos --only kill"),
+        Verb::Pause(_) => ("pause", "there is none of it on Kubernetes"),
+        Verb::Cut(_) => ("cut", "there is none of it on Kubernetes"),
+        Verb::Heal(_) => ("heal", "there is none of it on Kubernetes"),
+        Verb::Logs(_) => ("logs", "on Kubernetes: kubectl logs POD -c engine"),
+        Verb::Exec(_) => ("exec", "on Kubernetes: kubectl exec POD -c engine -- redis-cli …"),
+        Verb::Bench(_) => ("bench", "it measures this machine: interrex bench"),
+        Verb::Demo(_) => ("demo", "it runs on this machine: interrex demo"),
+        _ => return Ok(()),
+    };
+    let what = format!("{word} is for groups on this machine: interrex {word}");
+    Err(Failure::usage(what).hint(instead))
 }
 
 /// One thread: the parts of a group are many and small, and none of them computes.

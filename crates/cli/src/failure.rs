@@ -67,6 +67,12 @@ impl Failure {
         self
     }
 
+    /// The same with causes that are known in words only.
+    pub(crate) fn caused_by(mut self, causes: Vec<String>) -> Self {
+        self.causes.extend(causes);
+        self
+    }
+
     /// The same with a way out.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

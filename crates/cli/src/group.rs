@@ -13,6 +13,7 @@ use local::relay::loopback;
 use tokio::task::JoinSet;
 
 use crate::failure::Failure;
+use crate::remote::Place;
 use crate::verdict::{Answers, Judgement, judge};
 
 /// How long an agent may take to say how it is: `status` must end within 3 s.
@@ -32,6 +33,8 @@ pub(crate) struct Seen {
     pub(crate) answers: Answers,
     /// What that makes of the group.
     pub(crate) judgement: Judgement,
+    /// Where that comes from, on Kubernetes.
+    pub(crate) place: Option<Box<Place>>,
 }
 
 impl Seen {
@@ -167,7 +170,7 @@ impl Group {
             }
         }
         let judgement = judge(&answers);
-        Seen { answers, judgement }
+        Seen { answers, judgement, place: None }
     }
 
     /// A port that another group took meanwhile does not speak for this one.

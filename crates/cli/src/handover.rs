@@ -45,6 +45,20 @@ pub(crate) enum HandoverError {
         /// What happened to the call.
         source: HttpError,
     },
+    /// There is no such member.
+    #[error("there is nobody to ask")]
+    NoMember {
+        /// The cause.
+        #[from]
+        source: local::home::HomeError,
+    },
+    /// It cannot be asked for on Kubernetes.
+    #[error("the group cannot be asked on Kubernetes")]
+    Remote {
+        /// The cause.
+        #[from]
+        source: kubernetes::remote::RemoteError,
+    },
     /// The agent refused: nothing was changed.
     #[error("{reason}")]
     Refused {
@@ -83,11 +97,27 @@ pub(crate) async fn promote(
     within: Duration,
 ) -> Result<String, HandoverError> {
     let (status, words) = post(group, member, "/v1/promote", None, within).await?;
+    outcome(status, words)
+}
+
+/// What an agent's answer means.
+pub(crate) fn answered(status: StatusCode, body: &[u8]) -> Result<String, HandoverError> {
+    outcome(status, words(status, body))
+}
+
+fn outcome(status: StatusCode, words: String) -> Result<String, HandoverError> {
     match status {
         status if status.is_success() => Ok(words),
         StatusCode::GATEWAY_TIMEOUT => Err(HandoverError::Unended { reason: words }),
         _ => Err(HandoverError::Refused { reason: words }),
     }
+}
+
+fn words(status: StatusCode, body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body).trim().to_owned();
+    let said: Option<Said> = serde_json::from_slice(body).ok();
+    let words = said.map_or(text, |said| said.text);
+    if words.is_empty() { status.to_string() } else { words }
 }
 
 /// The answer's status, and its words.
@@ -104,11 +134,7 @@ async fn post(
     let answer = caller.call(Method::POST, path, body, within).await;
     let answer =
         answer.map_err(|source| HandoverError::Call { member: member.name.clone(), source })?;
-    let text = String::from_utf8_lossy(&answer.body).trim().to_owned();
-    let said: Option<Said> = serde_json::from_slice(&answer.body).ok();
-    let words = said.map_or(text, |said| said.text);
-    let words = if words.is_empty() { answer.status.to_string() } else { words };
-    Ok((answer.status, words))
+    Ok((answer.status, words(answer.status, &answer.body)))
 }
 
 /// A primary that is told of its successor before its own write is answered calls itself deposed:

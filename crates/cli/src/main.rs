@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::exit::Exit;
 use crate::ui::Printer;
 
+mod any_group;
 mod args;
 mod commands;
 mod exit;
@@ -15,6 +14,7 @@ mod group;
 mod handover;
 mod hands;
 mod parts;
+mod remote;
 mod signals;
 mod spec;
 mod story;
@@ -25,7 +25,7 @@ mod verdict;
 mod view;
 
 fn main() -> ExitCode {
-    let cli = match args::Cli::try_parse() {
+    let cli = match args::Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use brain::report::{AuthorityReport, Decision, MemberReport};
 use serde::Serialize;
 
+use crate::any_group::AnyGroup;
 use crate::group::{Group, Seen};
+use crate::remote;
 use crate::story::{self, Story};
 use crate::verdict::Verdict;
 
@@ -32,10 +34,10 @@ pub(crate) struct StatusView {
     pub(crate) write: String,
     /// Where clients read, host:port.
     pub(crate) read: String,
-    /// The file that holds the password of the default user.
-    pub(crate) password_file: PathBuf,
-    /// The group's directory.
-    pub(crate) directory: PathBuf,
+    /// The file that holds the password of the default user; null on Kubernetes.
+    pub(crate) password_file: Option<PathBuf>,
+    /// The group's directory; null on Kubernetes.
+    pub(crate) directory: Option<PathBuf>,
     /// The engine and its version, as the primary (or anybody) says.
     pub(crate) engine: Option<String>,
     /// How the primary holds its authority.
@@ -55,6 +57,16 @@ pub(crate) struct StatusView {
     pub(crate) last_failover: Option<LastView>,
     /// Every member.
     pub(crate) members: Vec<MemberView>,
+    /// The namespace; null on this machine.
+    pub(crate) namespace: Option<String>,
+    /// The context of the kubeconfig; null on this machine.
+    pub(crate) context: Option<String>,
+    /// The Secret that holds the password of the default user; null on this machine.
+    pub(crate) password_secret: Option<String>,
+    /// How the agents were asked: `local`, `api-server` or `agents`.
+    pub(crate) via: &'static str,
+    /// Why the agents of a group on Kubernetes were asked themselves; null when they were not.
+    pub(crate) via_why: Option<String>,
 }
 
 /// How the primary holds its authority.
@@ -126,8 +138,10 @@ pub(crate) struct MemberView {
     pub(crate) engine_pid: u32,
     /// Its agent's process; 0 when it is not known.
     pub(crate) agent_pid: u32,
-    /// Its directory.
-    pub(crate) directory: PathBuf,
+    /// Its directory; null on Kubernetes.
+    pub(crate) directory: Option<PathBuf>,
+    /// The host of its pod; null on this machine.
+    pub(crate) host: Option<String>,
     /// Bytes behind the primary; null when unknown.
     pub(crate) lag: Option<u64>,
     /// Whether its dataset is whole.
@@ -156,11 +170,12 @@ pub(crate) struct MemberView {
 
 impl StatusView {
     /// What was seen of a group, as a document.
-    pub(crate) fn of(group: &Group, seen: &Seen) -> Self {
+    pub(crate) fn of(group: &AnyGroup, seen: &Seen) -> Self {
         let judged = &seen.judgement;
         let leader = judged.primary.as_deref().and_then(|name| seen.report(name));
         let anybody = || seen.reports().next();
         let decisions: Vec<&Decision> = seen.reports().flat_map(|r| &r.decisions).collect();
+        let place = Placed::of(group, seen);
         Self {
             group: group.tag().to_owned(),
             verdict: judged.verdict,
@@ -169,10 +184,10 @@ impl StatusView {
             can_fail_over_reason: judged.fail_over_reason.clone(),
             epoch: judged.epoch,
             primary: judged.primary.clone(),
-            write: group.write(),
-            read: group.read(),
-            password_file: group.home.password_file(),
-            directory: group.home.root().to_owned(),
+            write: place.write,
+            read: place.read,
+            password_file: place.password_file,
+            directory: place.directory,
             engine: leader.or_else(anybody).map(|r| r.engine.clone()).filter(|e| !e.is_empty()),
             authority: leader.and_then(|r| r.authority.as_ref()).map(AuthorityView::from),
             fence: leader.map(|r| r.fence.clone()),
@@ -186,19 +201,79 @@ impl StatusView {
                 store: seen.reports().filter(|r| r.store_reachable).count(),
             },
             last_failover: story::last(&decisions, None).as_ref().map(LastView::from),
-            members: group
-                .members()
-                .iter()
-                .map(|member| {
-                    let address = Group::engine(member);
-                    let directory = group.directory(&member.name);
-                    match seen.answers.get(&member.name) {
-                        Some(Ok(report)) => MemberView::of(report, address, directory),
-                        Some(Err(why)) => MemberView::silent(&member.name, address, directory, why),
-                        None => MemberView::silent(&member.name, address, directory, "not asked"),
-                    }
-                })
-                .collect(),
+            members: place.seats.iter().map(|seat| MemberView::seen(seat, seen)).collect(),
+            namespace: seen.place.as_ref().map(|place| place.namespace.clone()),
+            context: seen.place.as_ref().and_then(|place| place.context.clone()),
+            password_secret: seen.place.as_ref().and_then(|place| place.secret.clone()),
+            via: seen.place.as_ref().map_or("local", |place| place.via()),
+            via_why: seen.place.as_ref().and_then(|place| place.via_why()),
+        }
+    }
+}
+
+/// What is known of a member before it says anything.
+struct Seat {
+    name: String,
+    address: String,
+    directory: Option<PathBuf>,
+    host: Option<String>,
+}
+
+/// Where a group is.
+struct Placed {
+    write: String,
+    read: String,
+    password_file: Option<PathBuf>,
+    directory: Option<PathBuf>,
+    seats: Vec<Seat>,
+}
+
+impl Placed {
+    fn of(group: &AnyGroup, seen: &Seen) -> Self {
+        match group {
+            AnyGroup::Local(group) => Self::here(group),
+            AnyGroup::Remote(remote) => Self::there(remote.name(), remote.namespace(), seen),
+        }
+    }
+
+    fn here(group: &Group) -> Self {
+        let seats = group.members().iter().map(|member| Seat {
+            name: member.name.clone(),
+            address: Group::engine(member),
+            directory: Some(group.directory(&member.name)),
+            host: None,
+        });
+        Self {
+            write: group.write(),
+            read: group.read(),
+            password_file: Some(group.home.password_file()),
+            directory: Some(group.home.root().to_owned()),
+            seats: seats.collect(),
+        }
+    }
+
+    fn there(group: &str, namespace: &str, seen: &Seen) -> Self {
+        let pods = || seen.place.iter().flat_map(|place| &place.pods);
+        let mut names: Vec<&str> = seen.answers.keys().map(String::as_str).collect();
+        names.sort_by_key(|name| (brain::MemberName::from(*name).ordinal(), *name));
+        let seats = names.into_iter().map(|name| Seat {
+            name: name.to_owned(),
+            address: remote::address(name, seen).unwrap_or_else(|| "unknown".to_owned()),
+            directory: None,
+            host: pods().find(|pod| pod.name == name).and_then(|pod| pod.host.clone()),
+        });
+        let names = kubernetes::names::Names::of(group);
+        let service = |name: &str| {
+            let dot = if namespace.is_empty() { "" } else { "." };
+            let suffix = if namespace.is_empty() { "" } else { ".svc" };
+            format!("{name}{dot}{namespace}{suffix}:{}", kubernetes::names::ENGINE_PORT)
+        };
+        Self {
+            write: service(group),
+            read: service(&names.replicas()),
+            password_file: None,
+            directory: None,
+            seats: seats.collect(),
         }
     }
 }
@@ -215,14 +290,23 @@ impl From<&Story> for LastView {
 }
 
 impl MemberView {
-    fn of(report: &MemberReport, address: String, directory: PathBuf) -> Self {
+    fn seen(seat: &Seat, seen: &Seen) -> Self {
+        match seen.answers.get(&seat.name) {
+            Some(Ok(report)) => Self::of(report, seat),
+            Some(Err(why)) => Self::silent(seat, why),
+            None => Self::silent(seat, "not asked"),
+        }
+    }
+
+    fn of(report: &MemberReport, seat: &Seat) -> Self {
         Self {
             name: report.name.clone(),
             role: report.role.clone(),
-            address,
+            address: seat.address.clone(),
             engine_pid: report.engine_pid,
             agent_pid: report.agent_pid,
-            directory,
+            directory: seat.directory.clone(),
+            host: seat.host.clone(),
             lag: report.lag,
             complete: report.complete,
             link_up: report.link_up,
@@ -238,13 +322,13 @@ impl MemberView {
         }
     }
 
-    fn silent(name: &str, address: String, directory: PathBuf, why: &str) -> Self {
+    fn silent(seat: &Seat, why: &str) -> Self {
         let unknown = MemberReport {
-            name: name.to_owned(),
+            name: seat.name.clone(),
             role: "unknown".to_owned(),
             ..MemberReport::default()
         };
-        Self { error: Some(why.to_owned()), ..Self::of(&unknown, address, directory) }
+        Self { error: Some(why.to_owned()), ..Self::of(&unknown, seat) }
     }
 }
 
@@ -269,7 +353,13 @@ pub(crate) mod tests {
                 why_not: (role == "primary").then(|| "it is the primary".into()),
                 ..MemberReport::default()
             };
-            MemberView::of(&report, format!("127.0.0.1:{port}"), PathBuf::from("/g").join(name))
+            let seat = Seat {
+                name: name.into(),
+                address: format!("127.0.0.1:{port}"),
+                directory: Some(PathBuf::from("/g").join(name)),
+                host: None,
+            };
+            MemberView::of(&report, &seat)
         };
         StatusView {
             group: "cart".into(),
@@ -281,8 +371,8 @@ pub(crate) mod tests {
             primary: Some("cart-0".into()),
             write: "127.0.0.1:7100".into(),
             read: "127.0.0.1:7199".into(),
-            password_file: "/g/password".into(),
-            directory: "/g".into(),
+            password_file: Some("/g/password".into()),
+            directory: Some("/g".into()),
             engine: Some("redis 7.0.15".into()),
             authority: Some(AuthorityView {
                 mode: "peers".into(),
@@ -299,6 +389,11 @@ pub(crate) mod tests {
             agents: AgentsView { total: 2, answered: 2, agree: 2, store: 2 },
             last_failover: None,
             members: vec![member("cart-0", "primary", 7101), member("cart-1", "replica", 7102)],
+            namespace: None,
+            context: None,
+            password_secret: None,
+            via: "local",
+            via_why: None,
         }
     }
 

@@ -217,8 +217,10 @@ impl RemoteGroup {
     }
 
     async fn look_at_given(&self) -> Sight {
-        let answers = direct::given(&self.name, &self.given, DIRECT).await;
-        let why = "agents were named".to_owned();
+        let (answers, silent) = direct::given(&self.name, &self.given, DIRECT).await;
+        let silent: Vec<String> =
+            silent.into_iter().map(|(agent, why)| format!("{agent}: {why}")).collect();
+        let why = silent.join("; ");
         let way = Way::Agents { addresses: Addresses::Given, why };
         Sight { answers, way, pods: Vec::new() }
     }

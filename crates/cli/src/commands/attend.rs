@@ -27,7 +27,7 @@ pub(super) async fn until_end(
     printer: &mut Printer,
 ) -> Outcome {
     let shown = if Printer::is_terminal() && !printer.style.plain {
-        super::watch::show(group, ends, printer.style).await
+        super::watch::show(&group.clone().into(), ends, printer.style).await
     } else {
         tell(group, ends, printer).await
     };

@@ -1,5 +1,7 @@
 //! `interrex chaos`: breaks a group on purpose, and measures what its clients notice.
 
+mod remote;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +22,13 @@ use crate::ui::Printer;
 use crate::ui::style::{self, Style};
 
 pub(super) async fn run(args: Chaos, printer: &mut Printer) -> Outcome {
+    if args.cluster.is_meant() {
+        return remote::run(&args, printer).await;
+    }
+    if args.really.is_some() {
+        return Err(Failure::usage("--really is for a group on Kubernetes")
+            .hint("to consent on this machine, give the tag twice"));
+    }
     // Before anything is started: a word that names nothing is told at once.
     scenarios(&args, Duration::from_secs(5))?;
     let Some(group) = consented(&args.tags)? else {

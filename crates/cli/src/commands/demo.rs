@@ -84,11 +84,12 @@ async fn on_group(args: &Demo, group: &Group, printer: &mut Printer) -> Outcome 
     let options = Options { load, seeds: 2000, healthy_within: HEALTHY_WITHIN };
     let scenarios = deeds();
     let rows = trials::run(&target, &scenarios, options, printer, tell).await?;
-    let seen = status::until_healthy(group, HEALTHY_WITHIN, printer.style).await;
+    let group = group.clone().into();
+    let seen = status::until_healthy(&group, HEALTHY_WITHIN, printer.style).await;
     let view = view(&rows, seen.judgement.verdict);
     if args.output.output == Format::Table {
         printer.line("")?;
-        for line in status::lines(&StatusView::of(group, &seen), printer.style) {
+        for line in status::lines(&StatusView::of(&group, &seen), printer.style) {
             printer.line(&line)?;
         }
         printer.line("")?;

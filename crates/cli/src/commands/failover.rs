@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::status::{exit_of, until_healthy};
+use crate::any_group::AnyGroup;
 use crate::args::{Failover, Format};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::group::{Group, Seen};
+use crate::group::Seen;
 use crate::handover::{self, Wish};
 use crate::story;
 use crate::ui::progress::Progress;
@@ -28,12 +29,12 @@ struct FailoverView {
 }
 
 pub(super) async fn run(args: Failover, printer: &mut Printer) -> Outcome {
-    let group = Group::find(args.target.tag.as_deref())?;
+    let group = AnyGroup::find(args.target.tag.as_deref(), &args.cluster).await?;
     let before = group.look().await;
     let from = before.judgement.primary.clone().ok_or_else(|| {
         let why = before.judgement.reasons.first().cloned().unwrap_or_default();
         Failure::not_safe(format!("{} has no primary to hand over from: {why}", group.tag()))
-            .hint(format!("see interrex status {}", group.tag()))
+            .hint(format!("see {}", group.command("status")))
     })?;
     if let Some(to) = &args.to {
         check_target(&group, &before, &from, to)?;
@@ -41,10 +42,9 @@ pub(super) async fn run(args: Failover, printer: &mut Printer) -> Outcome {
     if args.output.output == Format::Table {
         plan(&before, &from, args.to.as_deref(), printer);
     }
-    let primary = group.resolve(&from, &before)?;
     let wish = Wish { to: args.to.clone(), dry_run: args.dry_run };
     let progress = Progress::start("Handing over", printer.style);
-    let result = handover::ask(&group, &primary, &wish, args.timeout).await;
+    let result = group.hand_over(&before, &from, &wish, args.timeout).await;
     drop(progress);
     let result = result.map_err(|error| refused(&group, &error))?;
     let after = if args.wait && !args.dry_run {
@@ -68,19 +68,14 @@ pub(super) async fn run(args: Failover, printer: &mut Printer) -> Outcome {
 }
 
 /// What can be refused without asking anybody; the primary refuses the rest.
-fn check_target(group: &Group, seen: &Seen, from: &str, to: &str) -> Result<(), Failure> {
-    group
-        .home
-        .member(to)
-        .map_err(|error| Failure::of(&error).hint_if(error.hint()).exit(Exit::Usage))?;
+fn check_target(group: &AnyGroup, seen: &Seen, from: &str, to: &str) -> Result<(), Failure> {
+    group.member(to, seen).map_err(|failure| failure.exit(Exit::Usage))?;
     if to == from {
         return Err(Failure::usage(format!("{to} is the primary already"))
             .hint("name another member, or leave --to out: the primary chooses"));
     }
-    let hint = format!(
-        "leave --to out, or wait until it is ready: interrex status {} --wait",
-        group.tag()
-    );
+    let hint =
+        format!("leave --to out, or wait until it is ready: {} --wait", group.command("status"));
     let Some(report) = seen.report(to) else {
         return Err(Failure::not_safe(format!("the agent of {to} does not answer")).hint(hint));
     };
@@ -96,17 +91,18 @@ fn check_target(group: &Group, seen: &Seen, from: &str, to: &str) -> Result<(), 
     Ok(())
 }
 
-fn refused(group: &Group, error: &handover::HandoverError) -> Failure {
+fn refused(group: &AnyGroup, error: &handover::HandoverError) -> Failure {
     match error {
         handover::HandoverError::Refused { reason } => {
             Failure::not_safe(format!("the handover was refused: {reason}")).hint(format!(
-                "nothing was changed; who can lead and why not: interrex status {}",
-                group.tag()
+                "nothing was changed; who can lead and why not: {}",
+                group.command("status")
             ))
         }
         other => Failure::of(other).hint(format!(
-            "how the group is now: interrex status {tag}; what came of it: interrex why {tag}",
-            tag = group.tag()
+            "how the group is now: {}; what came of it: {}",
+            group.command("status"),
+            group.command("why")
         )),
     }
 }
@@ -120,7 +116,7 @@ fn plan(seen: &Seen, from: &str, to: Option<&str>, printer: &mut Printer) {
 }
 
 /// Agents learn of a new primary within a heartbeat.
-async fn moved(group: &Group, before: &Seen, dry_run: bool) -> Seen {
+async fn moved(group: &AnyGroup, before: &Seen, dry_run: bool) -> Seen {
     if dry_run {
         return group.look().await;
     }

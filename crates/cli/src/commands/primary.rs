@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use crate::any_group::AnyGroup;
 use crate::args::{Format, Primary};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::group::Group;
 use crate::ui::Printer;
 
 #[derive(Serialize)]
@@ -17,19 +17,18 @@ struct PrimaryView<'a> {
 }
 
 pub(super) async fn run(args: Primary, printer: &mut Printer) -> Outcome {
-    let group = Group::find(args.target.tag.as_deref())?;
+    let group = AnyGroup::find(args.target.tag.as_deref(), &args.cluster).await?;
     let seen = group.look().await;
     let Some(name) = &seen.judgement.primary else {
         let why = seen.judgement.reasons.first().cloned().unwrap_or_default();
         return Err(Failure::new(format!("{} has no primary now: {why}", group.tag()))
-            .hint(format!("see interrex status {}", group.tag())));
+            .hint(format!("see {}", group.command("status"))));
     };
-    let member = group.resolve(name, &seen)?;
     let view = PrimaryView {
         group: group.tag(),
         primary: name,
         epoch: seen.judgement.epoch,
-        address: Group::engine(&member),
+        address: group.address(name, &seen),
     };
     match args.output.output {
         Format::Table => printer.line(name)?,

@@ -5,14 +5,14 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use brain::report::MemberReport;
-use local::home::Member;
 use serde::Serialize;
 
+use crate::any_group::AnyGroup;
 use crate::args::{Format, Promote};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::group::{Group, Seen};
-use crate::handover::{self, HandoverError};
+use crate::group::Seen;
+use crate::handover::HandoverError;
 use crate::ui::Printer;
 use crate::ui::progress::Progress;
 use crate::ui::style::{self, Style};
@@ -45,10 +45,10 @@ struct PromoteView {
 }
 
 pub(super) async fn run(args: Promote, printer: &mut Printer) -> Outcome {
-    let (group, member) = Group::find_with_member(args.tag.as_deref(), args.member.as_deref())?;
-    let member = member.map(|name| group.home.member(&name).cloned());
-    let member = member.transpose().map_err(|error| Failure::of(&error).hint_if(error.hint()))?;
+    let (tag, member) = (args.tag.as_deref(), args.member.as_deref());
+    let (group, member) = AnyGroup::find_with_member(tag, member, &args.cluster).await?;
     let seen = group.look().await;
+    let member = member.map(|name| group.member(&name, &seen)).transpose()?;
     refuse_a_led_group(&group, &seen)?;
     let mut view = view(&group, &seen);
     if args.output.output == Format::Table {
@@ -61,21 +61,20 @@ pub(super) async fn run(args: Promote, printer: &mut Printer) -> Outcome {
         }
         return Ok(Exit::Healthy);
     };
-    let progress = Progress::start(format!("Promoting {}", member.name), printer.style);
-    let result = handover::promote(&group, &member, args.timeout).await;
+    let progress = Progress::start(format!("Promoting {member}"), printer.style);
+    let result = group.promote(&member, args.timeout).await;
     let result = result.map_err(|error| refused(&group, &member, &error))?;
     let after = leads(&group, &member, args.timeout).await;
     drop(progress);
     view.result = Some(result.clone());
     view.epoch = after.judgement.epoch;
-    view.promoted = after.judgement.primary.clone().filter(|name| *name == member.name);
+    view.promoted = after.judgement.primary.clone().filter(|name| *name == member);
     let promoted = view.promoted.is_some();
     if args.output.output == Format::Table {
         if promoted {
             let done = printer.style.done();
             let text = printer.style.text(&result);
-            printer
-                .line(&format!("{done} {} leads   epoch {}   {text}", member.name, view.epoch))?;
+            printer.line(&format!("{done} {member} leads   epoch {}   {text}", view.epoch))?;
         }
     } else {
         printer.document(args.output.output, &view)?;
@@ -84,47 +83,46 @@ pub(super) async fn run(args: Promote, printer: &mut Printer) -> Outcome {
         return Ok(Exit::Healthy);
     }
     let within = style::span(args.timeout);
-    Err(Failure::new(format!("{} was told to lead, and does not after {within}", member.name))
-        .hint(format!("see interrex status {tag}; interrex logs {tag}", tag = group.tag())))
+    Err(Failure::new(format!("{member} was told to lead, and does not after {within}"))
+        .hint(format!("see {}; {}", group.command("status"), group.logs())))
 }
 
 /// Where somebody leads nothing has to be lost.
-fn refuse_a_led_group(group: &Group, seen: &Seen) -> Result<(), Failure> {
+fn refuse_a_led_group(group: &AnyGroup, seen: &Seen) -> Result<(), Failure> {
     let leads = |name: &String| seen.report(name).is_some_and(|report| report.role == "primary");
     match seen.judgement.primary.as_ref().filter(|name| leads(name)) {
         Some(name) => Err(Failure::not_safe(format!("{name} leads {}", group.tag()))
-            .hint(format!("to move the role without loss: interrex failover {}", group.tag()))),
+            .hint(format!("to move the role without loss: {}", group.command("failover")))),
         None => Ok(()),
     }
 }
 
 /// Whom to promote; `None` when only the holdings were asked for.
 fn consented(
-    group: &Group,
-    member: Option<Member>,
+    group: &AnyGroup,
+    member: Option<String>,
     accepts: bool,
     fullest: Option<&str>,
-) -> Result<Option<Member>, Failure> {
+) -> Result<Option<String>, Failure> {
     let fullest = fullest.unwrap_or("MEMBER");
-    let command =
-        |name: &str| format!("interrex promote {} {name} --accept-data-loss", group.tag());
+    let command = |name: &str| format!("{} {name} --accept-data-loss", group.command("promote"));
     match (member, accepts) {
         (None, false) => Ok(None),
         (None, true) => Err(Failure::usage("which member is to lead is not said")
             .hint(format!("the fullest copy that answers: {}", command(fullest)))),
         (Some(member), false) => {
-            let what = format!("{} would lead without what only others hold", member.name);
+            let what = format!("{member} would lead without what only others hold");
             Err(Failure::not_safe(what).hint(format!(
                 "nothing was changed; bring the others back if they can come back; to accept the \
                  loss: {}",
-                command(&member.name)
+                command(&member)
             )))
         }
         (Some(member), true) => Ok(Some(member)),
     }
 }
 
-fn view(group: &Group, seen: &Seen) -> PromoteView {
+fn view(group: &AnyGroup, seen: &Seen) -> PromoteView {
     let mut members: Vec<Holding> = seen
         .answers
         .iter()
@@ -186,20 +184,20 @@ fn show(view: &PromoteView, printer: &mut Printer) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refused(group: &Group, member: &Member, error: &HandoverError) -> Failure {
+fn refused(group: &AnyGroup, member: &str, error: &HandoverError) -> Failure {
     match error {
         HandoverError::Refused { reason } => {
-            Failure::not_safe(format!("{} refuses to lead: {reason}", member.name))
-                .hint(format!("nothing was changed; see interrex status {}", group.tag()))
+            Failure::not_safe(format!("{member} refuses to lead: {reason}"))
+                .hint(format!("nothing was changed; see {}", group.command("status")))
         }
-        other => Failure::of(other).hint(format!("see interrex status {}", group.tag())),
+        other => Failure::of(other).hint(format!("see {}", group.command("status"))),
     }
 }
 
-async fn leads(group: &Group, member: &Member, within: Duration) -> Seen {
+async fn leads(group: &AnyGroup, member: &str, within: Duration) -> Seen {
     let is_led = |seen: &Seen| {
-        let role = seen.report(&member.name).map(|report| report.role.as_str());
-        role == Some("primary") && seen.judgement.primary.as_ref() == Some(&member.name)
+        let role = seen.report(member).map(|report| report.role.as_str());
+        role == Some("primary") && seen.judgement.primary.as_deref() == Some(member)
     };
     group.look_until(within, is_led).await
 }

@@ -1,13 +1,16 @@
 //! `interrex status`: the verdict first, then why, then every member.
 
+mod list;
+
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::any_group::AnyGroup;
 use crate::args::{Format, Status};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::group::{Group, Seen};
+use crate::group::Seen;
 use crate::ui::Printer;
 use crate::ui::progress::Progress;
 use crate::ui::style::{self, Style};
@@ -19,7 +22,11 @@ use crate::view::{AuthorityView, MemberView, StatusView};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(args: Status, printer: &mut Printer) -> Outcome {
-    let group = Group::find(args.target.tag.as_deref())?;
+    let tag = args.target.tag.as_deref();
+    if tag.is_none() && list::is_meant(&args.cluster) {
+        return list::run(&args, printer).await;
+    }
+    let group = AnyGroup::find(tag, &args.cluster).await?;
     let seen = if args.wait {
         until_healthy(&group, args.timeout, printer.style).await
     } else {
@@ -45,7 +52,7 @@ pub(super) fn exit_of(verdict: Verdict) -> Exit {
 }
 
 /// Looks until the group is healthy, or the time is over; gives what was seen last.
-pub(super) async fn until_healthy(group: &Group, within: Duration, style: Style) -> Seen {
+pub(super) async fn until_healthy(group: &AnyGroup, within: Duration, style: Style) -> Seen {
     let deadline = Instant::now() + within;
     let progress = Progress::start("Waiting until the group is healthy", style);
     let mut ticks = interval(LOOK_EVERY);
@@ -90,7 +97,26 @@ pub(super) fn lines(view: &StatusView, style: Style) -> Vec<String> {
         "Agents {}/{} answer · {}/{} {word} · store reachable by {}/{}",
         agents.answered, agents.total, agents.agree, agents.total, agents.store, agents.total
     )));
+    out.extend(way(view, style));
     out
+}
+
+/// By which way a group on Kubernetes was asked.
+fn way(view: &StatusView, style: Style) -> Vec<String> {
+    let Some(namespace) = &view.namespace else { return Vec::new() };
+    let context = view.context.as_deref().map(|context| format!(" of the context {context}"));
+    let context = context.unwrap_or_default();
+    let Some(why) = &view.via_why else {
+        let line = format!("Asked through the API server{context}, namespace {namespace}");
+        return vec![style.text(&line)];
+    };
+    let line = format!("asked the agents themselves, not through the API server{context}: {why}");
+    let lines = style::wrap(&style.text(&line), style::COLUMNS - 4);
+    let marked = lines.into_iter().enumerate().map(|(place, line)| {
+        let mark = if place == 0 { style.warn() } else { " ".to_owned() };
+        format!(" {mark} {line}")
+    });
+    marked.collect()
 }
 
 /// The verdict, and what keeps it from being a better one.
@@ -118,7 +144,7 @@ pub(super) fn head(view: &StatusView, style: Style) -> Vec<String> {
             out.push(format!(" {mark} {line}"));
         }
     }
-    if view.verdict == Verdict::Unknown {
+    if view.verdict == Verdict::Unknown && view.namespace.is_none() {
         out.push(style.text(&format!(
             "   if it was stopped, start it again: interrex up --tag {}",
             view.group
@@ -148,10 +174,14 @@ fn facts(view: &StatusView) -> Vec<String> {
         }
     }
     if let Some(last) = &view.last_failover {
-        let words = format!("epoch {}, {} ago: {}", last.epoch, ago(last.at_ms), last.cause);
+        let words = format!("epoch {}, {} ago: {}", last.epoch, style::ago(last.at_ms), last.cause);
         out.push(format!("Last change {}", style::clip(&words, style::COLUMNS - 12)));
     }
-    out.push(format!("Password    in {}", view.password_file.display()));
+    match (&view.password_file, &view.password_secret) {
+        (Some(file), _) => out.push(format!("Password    in {}", file.display())),
+        (None, Some(secret)) => out.push(format!("Password    in the Secret {secret}")),
+        (None, None) => {}
+    }
     out
 }
 
@@ -175,20 +205,16 @@ fn authority_words(authority: &AuthorityView) -> String {
     format!("{peers} · {lease}")
 }
 
-/// How long ago a wall clock time was.
-pub(super) fn ago(at_ms: u64) -> String {
-    let now = jiff::Timestamp::now().as_millisecond();
-    let gone = u64::try_from(now).unwrap_or(0).saturating_sub(at_ms);
-    style::span(Duration::from_millis(gone))
-}
-
 /// The members as a table, `+` before the primary and `|` before the replicas.
 pub(super) fn members(members: &[MemberView], primary: Option<&str>, style: Style) -> Vec<String> {
-    let head = ["", "MEMBER", "ROLE", "LINK", ">LAG", ">KEYS", ">MEMORY", "ADDRESS", "STATE"];
+    let mut head = vec!["", "MEMBER", "ROLE", "LINK", ">LAG", ">KEYS", ">MEMORY", "ADDRESS"];
+    let has_hosts = members.iter().any(|member| member.host.is_some());
+    head.extend(has_hosts.then_some("HOST"));
+    head.push("STATE");
     let mut table = Table::new(&head);
     for member in members {
         let is_primary = primary == Some(&member.name);
-        table.row(vec![
+        let mut row = vec![
             if is_primary { "+" } else { "|" }.to_owned(),
             member.name.clone(),
             member.role.clone(),
@@ -205,8 +231,10 @@ pub(super) fn members(members: &[MemberView], primary: Option<&str>, style: Styl
             style::count(member.keys),
             memory(member),
             member.address.clone(),
-            state(member),
-        ]);
+        ];
+        row.extend(has_hosts.then(|| member.host.clone().unwrap_or_else(|| "-".to_owned())));
+        row.push(state(member));
+        table.row(row);
     }
     table.lines(style, 1)
 }

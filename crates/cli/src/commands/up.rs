@@ -304,5 +304,5 @@ pub(super) fn connect_lines(group: &Group, style: Style) -> Vec<String> {
 /// The verdict's lines of a group as it is now.
 pub(super) async fn verdict_lines(group: &Group, style: Style) -> Vec<String> {
     let seen = group.look().await;
-    head(&StatusView::of(group, &seen), style)
+    head(&StatusView::of(&group.clone().into(), &seen), style)
 }

@@ -11,10 +11,10 @@ use ratatui::crossterm::event::{self, Event, KeyEvent, KeyEventKind};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::any_group::AnyGroup;
 use crate::args::Watch;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::group::Group;
 use crate::signals::Ends;
 use crate::ui::{Printer, style::Style};
 
@@ -24,6 +24,9 @@ use model::Model;
 /// How often the agents are asked and the screen is drawn.
 const FRAME_EVERY: Duration = Duration::from_millis(200);
 
+/// The same through an API server that others need too.
+const REMOTE_FRAME_EVERY: Duration = Duration::from_millis(500);
+
 /// How long an agent may take: a frozen one must not hold up the view.
 const ANSWER_WITHIN: Duration = Duration::from_millis(300);
 
@@ -31,21 +34,21 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(300);
 const KEY_WITHIN: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(args: Watch, printer: &mut Printer) -> Outcome {
-    let group = Group::find(args.target.tag.as_deref())?;
+    let group = AnyGroup::find(args.target.tag.as_deref(), &args.cluster).await?;
     if !Printer::is_terminal() {
         return Err(Failure::usage("a live view needs a terminal")
-            .hint(format!("for a program: interrex status {} -o json", group.tag())));
+            .hint(format!("for a program: {} -o json", group.command("status"))));
     }
     show(&group, &mut Ends::listen(), printer.style).await?;
     Ok(Exit::Healthy)
 }
 
 /// Shows the live view until `q`, Ctrl-C or the end of the terminal.
-pub(super) async fn show(group: &Group, ends: &mut Ends, style: Style) -> Result<(), Failure> {
+pub(super) async fn show(group: &AnyGroup, ends: &mut Ends, style: Style) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::new("cannot draw on this terminal")
             .because(&error)
-            .hint(format!("without a live view: interrex status {}", group.tag()))
+            .hint(format!("without a live view: {}", group.command("status")))
     };
     let mut terminal = ratatui::try_init().map_err(failed)?;
     let shown = drive(group, &mut terminal, ends, style).await;
@@ -54,14 +57,15 @@ pub(super) async fn show(group: &Group, ends: &mut Ends, style: Style) -> Result
 }
 
 async fn drive(
-    group: &Group,
+    group: &AnyGroup,
     terminal: &mut ratatui::DefaultTerminal,
     ends: &mut Ends,
     style: Style,
 ) -> std::io::Result<()> {
     let mut model = Model::new(group.tag());
     let mut pressed = keyboard();
-    let mut frames = interval(FRAME_EVERY);
+    let is_local = matches!(group, AnyGroup::Local(_));
+    let mut frames = interval(if is_local { FRAME_EVERY } else { REMOTE_FRAME_EVERY });
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -69,7 +73,7 @@ async fn drive(
                 let seen = group.look_within(ANSWER_WITHIN).await;
                 model.take(group, &seen).await;
             }
-            Some(key) = pressed.recv() => match keys::asked(key) {
+            Some(key) = pressed.recv() => match keys::asked(key).filter(|asked| is_local || asked.is_for_any()) {
                 Some(Asked::Quit) => break,
                 Some(asked) => keys::carry_out(asked, group, &mut model).await,
                 None => {}

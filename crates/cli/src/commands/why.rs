@@ -5,11 +5,11 @@ use std::time::Duration;
 use brain::report::Decision;
 use serde::Serialize;
 
-use super::status::ago;
+use crate::any_group::AnyGroup;
 use crate::args::{Format, Why};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::group::{Group, Seen};
+use crate::group::Seen;
 use crate::story::{self, Phase, Story};
 use crate::ui::Printer;
 use crate::ui::style::{self, COLUMNS, Style};
@@ -37,12 +37,12 @@ struct Candidate {
 }
 
 pub(super) async fn run(args: Why, printer: &mut Printer) -> Outcome {
-    let group = Group::find(args.target.tag.as_deref())?;
+    let group = AnyGroup::find(args.target.tag.as_deref(), &args.cluster).await?;
     let seen = group.look().await;
     if seen.reports().next().is_none() {
         let why = seen.judgement.reasons.first().cloned().unwrap_or_default();
         return Err(Failure::new(format!("nobody can tell: {why}"))
-            .hint(format!("what was said is in: interrex logs {}", group.tag())));
+            .hint(format!("what was said is in: {}", group.logs())));
     }
     let decisions: Vec<&Decision> = seen.reports().flat_map(|r| &r.decisions).collect();
     let Some(story) = story::last(&decisions, args.epoch) else {
@@ -62,11 +62,17 @@ pub(super) async fn run(args: Why, printer: &mut Printer) -> Outcome {
     Ok(Exit::Healthy)
 }
 
-fn nothing(args: &Why, decisions: &[&Decision], group: &Group) -> Failure {
+fn nothing(args: &Why, decisions: &[&Decision], group: &AnyGroup) -> Failure {
     let known = story::epochs(decisions);
     let Some(epoch) = args.epoch else {
-        return Failure::new(format!("nothing has happened to {} yet", group.tag()))
-            .hint("make something happen: interrex kill primary");
+        return Failure::new(format!("nothing has happened to {} yet", group.tag())).hint(
+            match group {
+                AnyGroup::Local(_) => "make something happen: interrex kill primary".to_owned(),
+                AnyGroup::Remote(_) => {
+                    format!("make something happen: {}", group.command("failover"))
+                }
+            },
+        );
     };
     let known: Vec<String> = known.iter().map(u64::to_string).collect();
     Failure::new(format!("no member remembers epoch {epoch}")).hint(if known.is_empty() {
@@ -77,7 +83,7 @@ fn nothing(args: &Why, decisions: &[&Decision], group: &Group) -> Failure {
 }
 
 fn lines(
-    group: &Group,
+    group: &AnyGroup,
     story: &Story,
     candidates: &[Candidate],
     seen: &Seen,
@@ -87,7 +93,7 @@ fn lines(
         "{}  epoch {}   {} ago   {}",
         Style::heading(group.tag()),
         story.epoch,
-        ago(story.begun_ms),
+        style::ago(story.begun_ms),
         Style::faint(&clock(story.begun_ms)),
     )];
     let cause = format!("Cause   {} ({})", story.cause, story.cause_by);

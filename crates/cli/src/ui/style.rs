@@ -136,6 +136,13 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
+/// How long ago a wall clock time (milliseconds since 1970) was.
+pub(crate) fn ago(at_ms: u64) -> String {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let gone = u64::try_from(now).unwrap_or(0).saturating_sub(at_ms);
+    span(Duration::from_millis(gone))
+}
+
 /// Cuts a line to so many columns, with an ellipsis.
 pub(crate) fn clip(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {

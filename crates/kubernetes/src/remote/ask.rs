@@ -26,7 +26,8 @@ pub(super) enum Proxied {
     Away(String),
 }
 
-/// One question's fate.
+/// One question's fate. Few exist at a time: boxing the report would only obscure it.
+#[allow(clippy::large_enum_variant)]
 enum Fate {
     Answer(Result<MemberReport, String>),
     Barred(String),

@@ -2,6 +2,7 @@
 //! context, namespace and group in the user's cache directory. There is no secret in it.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -115,7 +116,8 @@ fn file_name(name: &str) -> String {
         if is_plain || (byte == b'.' && !out.is_empty()) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // A String takes everything that is written to it.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

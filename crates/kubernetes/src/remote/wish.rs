@@ -45,6 +45,31 @@ impl RemoteGroup {
         Err(RemoteError::Contended { group: name.to_owned(), attempts: ATTEMPTS })
     }
 
+    /// Takes the wish with this id back; false if it stands there no more.
+    pub async fn withdraw_handover(&self, id: &str, limit: Duration) -> Result<bool, RemoteError> {
+        let leases: Api<Lease> = self.cluster()?.api();
+        let name = self.name();
+        for _ in 0..ATTEMPTS {
+            let lease = within(limit, format!("get the Lease {name}"), leases.get(name)).await?;
+            let record = decode(&lease).map_err(|source| self.unreadable(source))?;
+            if record.handover.is_none_or(|wish| wish.id != id) {
+                return Ok(false);
+            }
+            let patch = Patch::Merge(json!({ "metadata": {
+                "resourceVersion": lease.metadata.resource_version,
+                "annotations": { HANDOVER_ANNOTATION: null },
+            }}));
+            let parameters = PatchParams::default();
+            let written = leases.patch(name, &parameters, &patch);
+            match within(limit, format!("patch the Lease {name}"), written).await {
+                Ok(_) => return Ok(true),
+                Err(error) if is_conflict(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(RemoteError::Contended { group: name.to_owned(), attempts: ATTEMPTS })
+    }
+
     fn unreadable(&self, source: RecordError) -> RemoteError {
         RemoteError::Record { group: self.name().to_owned(), source }
     }
@@ -80,8 +105,7 @@ fn new_id() -> String {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         bytes = (now.unwrap_or_default().as_micros() as u64).to_be_bytes();
     }
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("person-{hex}")
+    format!("person-{:016x}", u64::from_be_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use local::links::{Cut, CutFrom, Direction};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::model::Model;
+use crate::any_group::AnyGroup;
 use crate::failure::Failure;
 use crate::group::{Group, Seen};
-use crate::handover::{self, Wish};
+use crate::handover::Wish;
 use crate::hands::{self, Which};
 
 /// How long a handover may take.
@@ -25,6 +26,13 @@ pub(super) enum Asked {
     Load,
     Failover,
     Quit,
+}
+
+impl Asked {
+    /// Whether it makes sense for a group that is not on this machine.
+    pub(super) fn is_for_any(self) -> bool {
+        matches!(self, Self::Failover | Self::Quit)
+    }
 }
 
 /// What this key asks for.
@@ -44,23 +52,37 @@ pub(super) fn asked(key: KeyEvent) -> Option<Asked> {
 }
 
 /// Does it, and leaves a line about it.
-pub(super) async fn carry_out(asked: Asked, group: &Group, model: &mut Model) {
-    let seen = group.look_within(super::ANSWER_WITHIN).await;
-    let said = match asked {
-        Asked::KillPrimary => kill("primary", group, &seen),
-        Asked::KillReplica => kill("replica", group, &seen),
-        Asked::Pause => pause(group, &seen),
-        Asked::Cut => cut(group, &seen).await,
-        Asked::Heal => heal(group).await,
-        Asked::Load => model.load.toggle(group).await,
-        Asked::Failover => failover(group, &seen).await,
-        Asked::Quit => return,
+pub(super) async fn carry_out(asked: Asked, any: &AnyGroup, model: &mut Model) {
+    let seen = any.look_within(super::ANSWER_WITHIN).await;
+    let said = match (asked, any) {
+        (Asked::Quit, _) => return,
+        (Asked::Failover, any) => failover(any, &seen).await,
+        (asked, AnyGroup::Local(group)) => break_it(asked, group, &seen, model).await,
+        (_, AnyGroup::Remote(_)) => return,
     };
     let line = said.unwrap_or_else(|failure| {
         let causes: Vec<String> = failure.causes.iter().map(|c| format!(": {c}")).collect();
         format!("{}{}", failure.what, causes.concat())
     });
     model.say(&line);
+}
+
+/// What only the hands on this machine can do.
+async fn break_it(
+    asked: Asked,
+    group: &Group,
+    seen: &Seen,
+    model: &mut Model,
+) -> Result<String, Failure> {
+    match asked {
+        Asked::KillPrimary => kill("primary", group, seen),
+        Asked::KillReplica => kill("replica", group, seen),
+        Asked::Pause => pause(group, seen),
+        Asked::Cut => cut(group, seen).await,
+        Asked::Heal => heal(group).await,
+        Asked::Load => model.load.toggle(group).await,
+        Asked::Failover | Asked::Quit => Ok(String::new()),
+    }
 }
 
 fn kill(word: &str, group: &Group, seen: &Seen) -> Result<String, Failure> {
@@ -106,9 +128,10 @@ async fn heal(group: &Group) -> Result<String, Failure> {
     Ok(format!("you healed {cuts} cut flows and thawed {thawed} processes"))
 }
 
-async fn failover(group: &Group, seen: &Seen) -> Result<String, Failure> {
-    let primary = group.resolve("primary", seen)?;
-    let asked = handover::ask(group, &primary, &Wish::default(), HANDOVER_WITHIN).await;
+async fn failover(group: &AnyGroup, seen: &Seen) -> Result<String, Failure> {
+    let primary = seen.judgement.primary.as_deref();
+    let primary = primary.ok_or_else(|| Failure::new("there is no primary now"))?;
+    let asked = group.hand_over(seen, primary, &Wish::default(), HANDOVER_WITHIN).await;
     asked.map(|said| format!("handover: {said}")).map_err(|error| Failure::of(&error))
 }
 

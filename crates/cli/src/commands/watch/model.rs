@@ -8,6 +8,7 @@ use client::{Connection, Value};
 use tokio::time::Instant;
 
 use super::load::{Noticed, WatchLoad};
+use crate::any_group::AnyGroup;
 use crate::group::{Group, Seen};
 use crate::view::StatusView;
 
@@ -57,7 +58,7 @@ impl Model {
     }
 
     /// Takes what was seen of the group.
-    pub(super) async fn take(&mut self, group: &Group, seen: &Seen) {
+    pub(super) async fn take(&mut self, group: &AnyGroup, seen: &Seen) {
         let view = StatusView::of(group, seen);
         let decisions: Vec<&Decision> = seen.reports().flat_map(|r| &r.decisions).collect();
         self.note(&decisions);
@@ -68,7 +69,9 @@ impl Model {
                 self.say(&format!("write gap {} ms", gap.as_millis()));
             }
         }
-        if self.rate_at.is_none_or(|at| at.elapsed() >= RATE_EVERY) {
+        if let AnyGroup::Local(group) = group
+            && self.rate_at.is_none_or(|at| at.elapsed() >= RATE_EVERY)
+        {
             let rate = self.rate(group, &view).await;
             self.rate_at = Some(Instant::now());
             self.counted = 0;

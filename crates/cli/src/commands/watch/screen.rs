@@ -15,6 +15,9 @@ use crate::view::{MemberView, StatusView};
 const KEYS: &str = "[k] kill primary  [r] kill replica  [p] pause  [c] cut  [h] heal  \
                     [l] load  [f] failover  [q] quit";
 
+/// The keys for a group that is not on this machine.
+const REMOTE_KEYS: &str = "[f] failover  [q] quit";
+
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, style: Style) {
     let members = model.view.as_ref().map_or(1, |view| view.members.len()) as u16;
@@ -46,10 +49,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, style: Style) {
     let happened: Vec<Line<'_>> =
         model.lines.iter().skip(skip).map(|line| text(&format!(" {line}"), style)).collect();
     frame.render_widget(Paragraph::new(happened), lines);
-    let wrapped: Vec<Line<'_>> = style::wrap(KEYS, (keys.width as usize).max(40).saturating_sub(2))
-        .into_iter()
-        .map(|line| Line::from(format!(" {line}")))
-        .collect();
+    let typed = if view.namespace.is_some() { REMOTE_KEYS } else { KEYS };
+    let wrapped: Vec<Line<'_>> =
+        style::wrap(typed, (keys.width as usize).max(40).saturating_sub(2))
+            .into_iter()
+            .map(|line| Line::from(format!(" {line}")))
+            .collect();
     frame.render_widget(Paragraph::new(wrapped).style(Look::new().fg(Color::DarkGray)), keys);
 }
 
@@ -82,6 +87,9 @@ fn title(view: &StatusView, style: Style) -> Line<'static> {
 }
 
 fn numbers(model: &Model, style: Style) -> Vec<Line<'static>> {
+    if let Some(view) = model.view.as_ref().filter(|view| view.namespace.is_some()) {
+        return way(view, style);
+    }
     let rate = model.rates.back().copied().unwrap_or(0);
     let bars = spark(model.rates.iter().copied(), style);
     let mut spans = vec![Span::raw(format!(" {:>8} ops/s  {bars}", style::count(rate)))];
@@ -102,6 +110,19 @@ fn numbers(model: &Model, style: Style) -> Vec<Line<'static>> {
         }
     }
     vec![Line::from(spans), Line::default()]
+}
+
+/// By which way a group on Kubernetes is asked: its engines are out of reach for more.
+fn way(view: &StatusView, style: Style) -> Vec<Line<'static>> {
+    let namespace = view.namespace.as_deref().unwrap_or_default();
+    let line = match &view.via_why {
+        None => text(&format!(" through the API server, namespace {namespace}"), style),
+        Some(why) => {
+            let line = text(&format!(" the agents themselves, {why}"), style);
+            line.style(Look::new().fg(Color::Yellow))
+        }
+    };
+    vec![line, Line::default()]
 }
 
 fn member(member: &MemberView, view: &StatusView, style: Style) -> Line<'static> {
@@ -146,6 +167,20 @@ mod tests {
         let mut terminal = Terminal::new(TestBackend::new(100, 16)).expect("a screen");
         terminal.draw(|frame| draw(frame, model, Style { plain })).expect("it is drawn");
         terminal.backend().to_string()
+    }
+
+    #[test]
+    fn a_group_elsewhere_has_no_keys_that_break_it() {
+        let mut model = Model::new("cart");
+        let mut view = sample();
+        (view.namespace, view.via) = (Some("shop".into()), "api-server");
+        model.view = Some(view);
+        let screen = drawn(&model, false);
+        assert!(screen.contains("[f] failover  [q] quit"), "{screen}");
+        assert!(screen.contains("through the API server, namespace shop"), "{screen}");
+        for words in ["[k] kill", "[l] load", "ops/s"] {
+            assert!(!screen.contains(words), "{words:?} in\n{screen}");
+        }
     }
 
     #[test]

@@ -36,8 +36,13 @@ pub(in crate::remote) async fn members(group: &str, found: &Found, limit: Durati
 }
 
 /// Asks agents that a person named, host:port. The members that they know of and that were not
-/// named have not been asked.
-pub(in crate::remote) async fn given(group: &str, agents: &[String], limit: Duration) -> Answers {
+/// named have not been asked; whose address is silent is not known. Gives the addresses without
+/// an answer with the reason; where nobody answers they stand for the members.
+pub(in crate::remote) async fn given(
+    group: &str,
+    agents: &[String],
+    limit: Duration,
+) -> (Answers, Vec<(String, String)>) {
     let mut asked = JoinSet::new();
     for agent in agents {
         let agent = agent.clone();
@@ -46,7 +51,7 @@ pub(in crate::remote) async fn given(group: &str, agents: &[String], limit: Dura
             (agent, answer)
         });
     }
-    let mut answers = Answers::new();
+    let (mut answers, mut silent) = (Answers::new(), Vec::new());
     while let Some(ended) = asked.join_next().await {
         let Ok((agent, answer)) = ended else { continue };
         match answer {
@@ -55,15 +60,19 @@ pub(in crate::remote) async fn given(group: &str, agents: &[String], limit: Dura
             }
             Ok(report) => {
                 let why = format!("it is {} of the group {}", report.name, report.group);
-                drop(answers.insert(agent, Err(why)));
+                silent.push((agent, why));
             }
-            Err(why) => drop(answers.insert(agent, Err(why))),
+            Err(why) => silent.push((agent, why)),
         }
+    }
+    if answers.is_empty() {
+        answers.extend(silent.iter().cloned().map(|(agent, why)| (agent, Err(why))));
     }
     for name in mentioned(&answers) {
         answers.entry(name).or_insert_with(|| Err("it was not asked".to_owned()));
     }
-    answers
+    silent.sort();
+    (answers, silent)
 }
 
 /// Whom the reports speak of.
@@ -128,7 +137,11 @@ mod tests {
     #[tokio::test]
     async fn those_who_were_not_named_were_not_asked() {
         let named = vec![agent("cart-1").await.to_string()];
-        let answers = given("cart", &named, Duration::from_secs(5)).await;
+        let gone = "127.0.0.1:1".to_owned();
+        let named = [named, vec![gone.clone()]].concat();
+        let (answers, silent) = given("cart", &named, Duration::from_secs(5)).await;
+        assert_eq!(silent, [(gone, "connection refused".to_owned())]);
+        assert_eq!(answers.len(), 3);
         assert_eq!(answers["cart-1"].as_ref().map(|report| report.name.as_str()), Ok("cart-1"));
         for other in ["cart-0", "cart-2"] {
             assert_eq!(answers[other], Err("it was not asked".to_owned()));
@@ -141,7 +154,7 @@ mod tests {
         let refusing = closed.local_addr().expect("an address").to_string();
         drop(closed);
         let other = agent("cart-0").await.to_string();
-        let answers =
+        let (answers, _) =
             given("shop", &[refusing.clone(), other.clone()], Duration::from_secs(5)).await;
         assert_eq!(answers[&refusing], Err("connection refused".to_owned()));
         assert_eq!(answers[&other], Err("it is cart-0 of the group cart".to_owned()));
