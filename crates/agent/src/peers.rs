@@ -67,9 +67,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Makes the dialer of one member.
-type Dialing = dyn Fn(MemberName, Arc<Queue>, Arc<Notify>) -> Pin<Box<dyn Future<Output = ()> + Send>>
-    + Send
-    + Sync;
+type Dialing = dyn Fn(MemberName, Arc<Queue>, Arc<Notify>) -> Dial + Send + Sync;
+
+/// Dials one member for ever.
+type Dial = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The ways to the other members.
 pub(crate) struct Peers {
@@ -99,7 +100,7 @@ impl Peers {
             let address = move || platform.roster().peer(&name).map(|at| at.peer);
             let (identity, inbox) = (who.clone(), inbox.clone());
             let dialer = dial::Dialer { identity, peer, queue, retry, inbox };
-            Box::pin(dialer.run(address)) as Pin<Box<dyn Future<Output = ()> + Send>>
+            Box::pin(dialer.run(address)) as Dial
         };
         let queues = BTreeMap::new();
         let me = identity.me.clone();

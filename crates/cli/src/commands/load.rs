@@ -1,5 +1,5 @@
-//! `interrex load`: the client of the tests on Kubernetes, a pod that makes load on a group and tells
-//! over HTTP what its clients noticed.
+//! `interrex load`: the client of the tests on Kubernetes, a pod that makes load on a group and
+//! tells over HTTP what its clients noticed.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! `interrex operator`: owns the Kubernetes objects of groups. Runs in a pod, or beside a kubeconfig.
+//! `interrex operator`: owns the Kubernetes objects of groups. Runs in a pod, or beside a
+//! kubeconfig.
 
 use kubernetes::operator::{self, Options};
 

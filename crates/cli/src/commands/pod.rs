@@ -1,5 +1,5 @@
-//! `interrex pod`: the agent in a pod, PID 1 of the engine's container. What it is told comes by the
-//! downward API, a ConfigMap and a Secret (kubernetes::names has every name).
+//! `interrex pod`: the agent in a pod, PID 1 of the engine's container. What it is told comes by
+//! the downward API, a ConfigMap and a Secret (kubernetes::names has every name).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

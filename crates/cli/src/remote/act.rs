@@ -1,5 +1,5 @@
-//! What moves the primary's role of a group on Kubernetes: a wish in its record, and requests to its
-//! agents.
+//! What moves the primary's role of a group on Kubernetes: a wish in its record, and requests to
+//! its agents.
 
 use std::collections::BTreeSet;
 use std::path::Path;

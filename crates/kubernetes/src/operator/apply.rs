@@ -37,8 +37,8 @@ impl<K> Kind for K where
 }
 
 impl Hand<'_> {
-    /// Writes every object of a group that is not as it is wanted. The Lease and the volumes are not
-    /// among them: the former is the agents', the latter exist only without an operator.
+    /// Writes every object of a group that is not as it is wanted. The Lease and the volumes are
+    /// not among them: the former is the agents', the latter exist only without an operator.
     pub(super) async fn all(&self, objects: &Objects) -> kube::Result<()> {
         // Named one by one, so that a new kind cannot be forgotten.
         let Objects {

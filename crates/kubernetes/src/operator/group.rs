@@ -109,8 +109,8 @@ impl<'a> Group<'a> {
             .map_err(call(format!("read what there is of {}", self.names.group)))
     }
 
-    /// The spec with its defaults, or everything that is wrong with it. The CRD's rules have refused
-    /// nearly all of that before; here is the rest, in the same words.
+    /// The spec with its defaults, or everything that is wrong with it. The CRD's rules have
+    /// refused nearly all of that before; here is the rest, in the same words.
     fn validate(&self) -> Result<ValidatedSpec, Vec<SpecError>> {
         let spec = Resource {
             metadata: Metadata {

@@ -1,5 +1,5 @@
-//! What is to be done next for a group: a pure function of its spec and of what there is. At most one
-//! step that a member feels is under way at a time.
+//! What is to be done next for a group: a pure function of its spec and of what there is. At most
+//! one step that a member feels is under way at a time.
 
 use brain::spec::ValidatedSpec;
 use brain::{HandoverWish, MemberName};

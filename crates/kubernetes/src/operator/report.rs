@@ -1,5 +1,5 @@
-//! What the resource's status says: a pure function of what there is, of the plan, and of what it said
-//! before (for the times since when things hold).
+//! What the resource's status says: a pure function of what there is, of the plan, and of what it
+//! said before (for the times since when things hold).
 
 use brain::MemberName;
 use brain::spec::ValidatedSpec;

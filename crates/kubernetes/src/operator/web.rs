@@ -1,4 +1,5 @@
-//! What the operator says by HTTP: whether it lives, what is missing until it is ready, and figures.
+//! What the operator says by HTTP: whether it lives, what is missing until it is ready, and
+//! figures.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! The route by labels, where slices may not be written (failover.md 2.13): the write Service selects
-//! the pod whose role is primary; the old one loses that label first, whoever it was.
+//! The route by labels, where slices may not be written (failover.md 2.13): the write Service
+//! selects the pod whose role is primary; the old one loses that label first, whoever it was.
 
 use std::time::Duration;
 

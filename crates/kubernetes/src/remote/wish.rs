@@ -1,5 +1,5 @@
-//! A person's wish for a handover, written into the record: the Lease's annotation, with the version
-//! that was read as the precondition (failover.md 2.1).
+//! A person's wish for a handover, written into the record: the Lease's annotation, with the
+//! version that was read as the precondition (failover.md 2.1).
 
 use std::time::Duration;
 

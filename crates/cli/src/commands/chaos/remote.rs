@@ -1,5 +1,5 @@
-//! `interrex chaos` of a group on Kubernetes: faults by the API alone, and what the group's own agents
-//! make of them. No client takes part, so write gaps are not measured.
+//! `interrex chaos` of a group on Kubernetes: faults by the API alone, and what the group's own
+//! agents make of them. No client takes part, so write gaps are not measured.
 
 use std::time::Duration;
 
