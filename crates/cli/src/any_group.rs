@@ -81,6 +81,14 @@ impl AnyGroup {
         }
     }
 
+    /// What a change of the primary met on its way, where that was no word of an agent.
+    pub(crate) fn failed(&self, error: &HandoverError) -> Failure {
+        match (self, error) {
+            (Self::Remote(remote), HandoverError::Remote { source }) => remote.failed(source),
+            _ => Failure::of(error),
+        }
+    }
+
     /// Asks every agent how it is.
     pub(crate) async fn look(&self) -> Seen {
         match self {

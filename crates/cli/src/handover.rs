@@ -53,7 +53,7 @@ pub(crate) enum HandoverError {
         source: local::home::HomeError,
     },
     /// It cannot be asked for on Kubernetes.
-    #[error("the group cannot be asked on Kubernetes")]
+    #[error(transparent)]
     Remote {
         /// The cause.
         #[from]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kubernetes::remote::{
-    Access, Addresses, Cache, Cluster, Limits, Pod, RemoteGroup, Sight, Way, list,
+    Access, Addresses, Cache, Cluster, Limits, Pod, RemoteError, RemoteGroup, Sight, Way, list,
 };
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -189,6 +189,11 @@ impl Remote {
     /// The namespace.
     pub(crate) fn namespace(&self) -> &str {
         self.group.namespace()
+    }
+
+    /// What the API server refused, with the way out.
+    pub(crate) fn failed(&self, error: &RemoteError) -> Failure {
+        remote_failed(error, &self.options)
     }
 
     /// Asks every agent how it is.

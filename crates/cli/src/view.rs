@@ -202,7 +202,11 @@ impl StatusView {
             },
             last_failover: story::last(&decisions, None).as_ref().map(LastView::from),
             members: place.seats.iter().map(|seat| MemberView::seen(seat, seen)).collect(),
-            namespace: seen.place.as_ref().map(|place| place.namespace.clone()),
+            namespace: seen
+                .place
+                .as_ref()
+                .map(|place| place.namespace.clone())
+                .filter(|namespace| !namespace.is_empty()),
             context: seen.place.as_ref().and_then(|place| place.context.clone()),
             password_secret: seen.place.as_ref().and_then(|place| place.secret.clone()),
             via: seen.place.as_ref().map_or("local", |place| place.via()),

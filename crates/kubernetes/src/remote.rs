@@ -20,7 +20,7 @@ mod wish;
 
 pub use access::{Access, AccessError, Cluster};
 pub use cache::{Cache, CacheError};
-pub use error::RemoteError;
+pub use error::{CallError, RemoteError};
 pub use find::{Found, Listed, Pod, list};
 
 use ask::{Proxied, direct, proxied};
@@ -128,7 +128,8 @@ impl RemoteGroup {
             Err(error) if error.is_away() => {
                 let kept = group.cache.as_ref().and_then(|cache| cache.read(name));
                 let Some((found, at_ms)) = kept else {
-                    return Err(RemoteError::Unreachable { source: Box::new(error) });
+                    let (name, cluster) = (name.to_owned(), group.cluster()?);
+                    return Err(cluster.unreachable(name, error));
                 };
                 (known.found, known.kept_ms) = (found, Some(at_ms));
             }
@@ -228,8 +229,9 @@ impl RemoteGroup {
     /// Looks for the Lease and the pods, and keeps where the agents are for worse times.
     async fn refresh(&self, known: &mut Known, limit: Duration) -> Result<(), RemoteError> {
         let cluster = self.cluster()?;
+        let looked = find::group(cluster, &self.name, limit).await;
         known.tried = Some(Instant::now());
-        match find::group(cluster, &self.name, limit).await {
+        match looked {
             Ok(found) => {
                 let is_news = known.kept_ms.is_some() || known.found != found;
                 if let Some(cache) = self.cache.as_ref().filter(|_| is_news)

@@ -24,7 +24,7 @@ pub(crate) struct Cluster {
     #[arg(long = "agent", value_name = "HOST:PORT", value_parser = address)]
     pub(crate) agents: Vec<String>,
     /// How long the API server may take; then the agents are asked where they were last.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = super::time)]
+    #[arg(long, value_name = "TIME", default_value = "1800ms", value_parser = super::time)]
     pub(crate) request_timeout: Duration,
 }
 

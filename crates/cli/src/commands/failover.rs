@@ -99,11 +99,11 @@ fn refused(group: &AnyGroup, error: &handover::HandoverError) -> Failure {
                 group.command("status")
             ))
         }
-        other => Failure::of(other).hint(format!(
+        other => group.failed(other).hint_if(Some(format!(
             "how the group is now: {}; what came of it: {}",
             group.command("status"),
             group.command("why")
-        )),
+        ))),
     }
 }
 

@@ -190,7 +190,7 @@ fn refused(group: &AnyGroup, member: &str, error: &HandoverError) -> Failure {
             Failure::not_safe(format!("{member} refuses to lead: {reason}"))
                 .hint(format!("nothing was changed; see {}", group.command("status")))
         }
-        other => Failure::of(other).hint(format!("see {}", group.command("status"))),
+        other => group.failed(other).hint_if(Some(format!("see {}", group.command("status")))),
     }
 }
 

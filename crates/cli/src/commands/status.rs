@@ -103,7 +103,10 @@ pub(super) fn lines(view: &StatusView, style: Style) -> Vec<String> {
 
 /// By which way a group on Kubernetes was asked.
 fn way(view: &StatusView, style: Style) -> Vec<String> {
-    let Some(namespace) = &view.namespace else { return Vec::new() };
+    if view.via == "local" {
+        return Vec::new();
+    }
+    let namespace = view.namespace.as_deref().unwrap_or_default();
     let context = view.context.as_deref().map(|context| format!(" of the context {context}"));
     let context = context.unwrap_or_default();
     let Some(why) = &view.via_why else {
@@ -144,7 +147,7 @@ pub(super) fn head(view: &StatusView, style: Style) -> Vec<String> {
             out.push(format!(" {mark} {line}"));
         }
     }
-    if view.verdict == Verdict::Unknown && view.namespace.is_none() {
+    if view.verdict == Verdict::Unknown && view.via == "local" {
         out.push(style.text(&format!(
             "   if it was stopped, start it again: interrex up --tag {}",
             view.group

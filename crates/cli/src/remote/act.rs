@@ -92,7 +92,7 @@ impl Remote {
             return Err(Failure::new(format!("{member} has no engine that is known to run")));
         }
         let killed = self.group.kill(member, pid, FAULT_WITHIN).await;
-        killed.map_err(|error| super::remote_failed(&error, &self.options))
+        killed.map_err(|error| self.failed(&error))
     }
 
     /// Deletes a member's pod.
@@ -103,7 +103,7 @@ impl Remote {
             return Err(Failure::new(format!("{member} has no pod that is known")));
         };
         let deleted = self.group.delete_pod(member, &uid).await;
-        deleted.map_err(|error| super::remote_failed(&error, &self.options))
+        deleted.map_err(|error| self.failed(&error))
     }
 }
 

@@ -63,6 +63,10 @@ pub(super) fn remote_failed(error: &RemoteError, options: &str) -> Failure {
         RemoteError::NoKey { secret, .. } => {
             failure.hint(format!("which keys it has: kubectl describe secret {secret}{options}"))
         }
+        _ if error.is_away() => failure.hint(format!(
+            "this needs the API server; status, why and primary can ask an agent itself: {program} \
+             status --agent HOST:PORT"
+        )),
         _ => failure,
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Api, Client, Config};
 
+use super::error::RemoteError;
+
 /// What a person says of the place of a group.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -19,6 +21,8 @@ pub struct Access {
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) client: Client,
+    /// The API server's URL.
+    pub server: String,
     /// The context; `in-cluster` with a pod's service account.
     pub context: String,
     /// The namespace.
@@ -74,6 +78,7 @@ impl Cluster {
     /// to come about.
     pub async fn open(access: &Access, limit: Duration) -> Result<Self, AccessError> {
         let (mut config, context) = config(access.context.as_deref()).await?;
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         config.connect_timeout = Some(limit);
         // Each call has a deadline of its own, and a refusal is told at once.
         config.default_retry = false;
@@ -83,7 +88,13 @@ impl Cluster {
             context: context.clone(),
             source: Box::new(source),
         })?;
-        Ok(Self { client, context, namespace })
+        Ok(Self { client, server, context, namespace })
+    }
+
+    /// What is said when neither the API server nor anybody else can be asked about a group.
+    pub(super) fn unreachable(&self, group: String, error: RemoteError) -> RemoteError {
+        let (server, context) = (self.server.clone(), self.context.clone());
+        RemoteError::Unreachable { group, server, context, source: Box::new(error) }
     }
 
     /// The objects of one kind in the namespace.

@@ -29,9 +29,15 @@ pub(super) enum Proxied {
 /// One question's fate. Few exist at a time: boxing the report would only obscure it.
 #[allow(clippy::large_enum_variant)]
 enum Fate {
-    Answer(Result<MemberReport, String>),
+    Answer(Box<Result<MemberReport, String>>),
     Barred(String),
     Away(String),
+}
+
+impl Fate {
+    fn silent(why: String) -> Self {
+        Self::Answer(Box::new(Err(why)))
+    }
 }
 
 /// Asks every member that has a pod through the API server's proxy.
@@ -58,8 +64,8 @@ pub(super) async fn proxied(
     while let Some(ended) = asked.join_next().await {
         let Ok((pod, fate)) = ended else { continue };
         match fate {
-            Fate::Answer(Err(_)) if pod.why_silent.is_some() => {}
-            Fate::Answer(answer) => drop(answers.insert(pod.name, answer)),
+            Fate::Answer(answer) if answer.is_err() && pod.why_silent.is_some() => {}
+            Fate::Answer(answer) => drop(answers.insert(pod.name, *answer)),
             Fate::Barred(why) => return Proxied::Barred(why),
             Fate::Away(why) => return Proxied::Away(why),
         }
@@ -72,7 +78,7 @@ async fn one(cluster: &Cluster, group: &str, pod: &Pod, limit: Duration) -> Fate
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:{HTTP_PORT}/proxy{STATUS}");
     let request = match http::get(&path) {
         Ok(request) => request,
-        Err(error) => return Fate::Answer(Err(error.to_string())),
+        Err(error) => return Fate::silent(error.to_string()),
     };
     let text = match tokio::time::timeout(limit, cluster.client.request_text(request)).await {
         Ok(Ok(text)) => text,
@@ -80,10 +86,11 @@ async fn one(cluster: &Cluster, group: &str, pod: &Pod, limit: Duration) -> Fate
         Ok(Err(error)) => return Fate::Away(innermost(&error)),
         // A frozen host looks like this, too: the others' answers tell.
         Err(_) => {
-            return Fate::Answer(Err(format!("no answer within {:.1} s", limit.as_secs_f32())));
+            return Fate::silent(format!("no answer within {:.1} s", limit.as_secs_f32()));
         }
     };
-    Fate::Answer(read(text.as_bytes()).and_then(|report| own(group, name, None, report)))
+    let answer = read(text.as_bytes()).and_then(|report| own(group, name, None, report));
+    Fate::Answer(Box::new(answer))
 }
 
 /// What a status of the proxy means. The API server's own troubles and those of the way from it to
@@ -91,8 +98,8 @@ async fn one(cluster: &Cluster, group: &str, pod: &Pod, limit: Duration) -> Fate
 fn refused(code: u16, message: &str) -> Fate {
     match code {
         401 | 403 => Fate::Barred("not allowed to get pods/proxy".to_owned()),
-        404 => Fate::Answer(Err("it has no pod".to_owned())),
-        _ => Fate::Answer(Err(short(message))),
+        404 => Fate::silent("it has no pod".to_owned()),
+        _ => Fate::silent(short(message)),
     }
 }
 
@@ -141,8 +148,8 @@ mod tests {
         }
         let said = "error trying to reach service: dial tcp 10.0.0.1:8379: connect: \
                     connection refused";
-        let Fate::Answer(Err(why)) = refused(503, said) else { panic!("an answer") };
-        assert_eq!(why, "connection refused");
+        let Fate::Answer(answer) = refused(503, said) else { panic!("an answer") };
+        assert_eq!(answer.expect_err("it is silent"), "connection refused");
     }
 
     #[test]

@@ -16,13 +16,13 @@ pub enum RemoteError {
         /// The verb and the object: `get the Lease cart`.
         what: String,
         /// The API server's words, which name the right that lacks.
-        source: Box<Status>,
+        source: CallError,
     },
     /// The API server does not know who asks.
     #[error("the API server does not accept the credentials of the kubeconfig")]
     Unauthorized {
         /// Its words.
-        source: Box<Status>,
+        source: CallError,
     },
     /// There is no such namespace.
     #[error("there is no namespace {namespace}")]
@@ -62,7 +62,7 @@ pub enum RemoteError {
         /// What was to be done: `list the pods of cart`.
         what: String,
         /// The cause.
-        source: Box<kube::Error>,
+        source: CallError,
     },
     /// The API server did not answer in time.
     #[error("cannot {what}: no answer within {:.1} s", within.as_secs_f32())]
@@ -73,8 +73,17 @@ pub enum RemoteError {
         within: Duration,
     },
     /// The API server is away, and nothing is known of an earlier time.
-    #[error("the API server cannot be asked, and where the agents are is not known")]
+    #[error(
+        "the API server {server} (context {context}) cannot be asked, and where the agents of \
+         {group} are is not known"
+    )]
     Unreachable {
+        /// The group.
+        group: String,
+        /// Its URL.
+        server: String,
+        /// The context of the kubeconfig.
+        context: String,
         /// Why it cannot be asked.
         source: Box<RemoteError>,
     },
@@ -125,25 +134,44 @@ pub enum RemoteError {
     },
 }
 
+/// Why a call failed, in few words: a client's layers mean nothing to a person.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The API server's answer is a refusal.
+    #[error("{} ({})", .0.message, .0.code)]
+    Refused(Box<Status>),
+    /// There is no answer.
+    #[error("{0}")]
+    Unanswered(String),
+}
+
 impl RemoteError {
     /// What a call's failure means.
     pub(super) fn of(what: impl Into<String>, error: kube::Error) -> Self {
         let what = what.into();
         match error {
-            kube::Error::Api(source) if source.code == 403 => Self::Forbidden { what, source },
-            kube::Error::Api(source) if source.code == 401 => Self::Unauthorized { source },
-            other => Self::Call { what, source: Box::new(other) },
+            kube::Error::Api(status) => {
+                let (code, source) = (status.code, CallError::Refused(status));
+                match code {
+                    403 => Self::Forbidden { what, source },
+                    401 => Self::Unauthorized { source },
+                    _ => Self::Call { what, source },
+                }
+            }
+            other => {
+                let words = innermost(&other).unwrap_or_else(|| other.to_string());
+                Self::Call { what, source: CallError::Unanswered(words) }
+            }
         }
     }
 
     /// Whether the API server gave no answer of its own: then the agents are worth a try.
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Late { .. } => true,
-            Self::Call { source, .. } => match &**source {
-                kube::Error::Api(status) => status.code == 429 || status.code >= 500,
-                _ => true,
-            },
+            Self::Call { source: CallError::Refused(status), .. } => {
+                status.code == 429 || status.code >= 500
+            }
+            Self::Late { .. } | Self::Call { source: CallError::Unanswered(_), .. } => true,
             _ => false,
         }
     }

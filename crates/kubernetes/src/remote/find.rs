@@ -134,7 +134,11 @@ fn gathered(members: &[MemberName], pods: &[KubePod]) -> Found {
 fn secret(pod: &KubePod) -> Option<String> {
     let volumes = pod.spec.as_ref()?.volumes.as_ref()?;
     let auth = volumes.iter().find(|volume| volume.name == AUTH_VOLUME)?;
-    auth.secret.as_ref()?.secret_name.clone()
+    if let Some(secret) = &auth.secret {
+        return secret.secret_name.clone();
+    }
+    let sources = auth.projected.as_ref()?.sources.as_ref()?;
+    sources.iter().find_map(|source| source.secret.as_ref()).map(|secret| secret.name.clone())
 }
 
 impl Pod {
@@ -180,7 +184,7 @@ mod tests {
         serde_json::from_value(json!({
             "metadata": { "name": name, "uid": format!("u-{name}") },
             "spec": { "nodeName": "node1", "containers": [], "volumes": [
-                { "name": "auth", "secret": { "secretName": "cart-auth" } },
+                { "name": "auth", "projected": { "sources": [{ "secret": { "name": "s" } }] } },
             ] },
             "status": status,
         }))
@@ -202,7 +206,7 @@ mod tests {
         assert_eq!(found.pods[2].why_silent, None);
         assert_eq!(found.pods[2].address, Some(IpAddr::from([10, 0, 0, 10])));
         assert_eq!(found.pods[2].host.as_deref(), Some("node1"));
-        assert_eq!(found.secret.as_deref(), Some("cart-auth"));
+        assert_eq!(found.secret.as_deref(), Some("s"));
     }
 
     #[test]

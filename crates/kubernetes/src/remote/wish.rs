@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::RemoteGroup;
-use super::error::{RemoteError, within};
+use super::error::{CallError, RemoteError, within};
 use crate::names::HANDOVER_ANNOTATION;
 use crate::platform::{RecordError, decode};
 
@@ -93,8 +93,8 @@ fn patch(version: Option<&str>, id: &str, to: Option<&str>) -> Value {
 }
 
 fn is_conflict(error: &RemoteError) -> bool {
-    let RemoteError::Call { source, .. } = error else { return false };
-    matches!(&**source, kube::Error::Api(status) if status.code == 409)
+    let RemoteError::Call { source: CallError::Refused(status), .. } = error else { return false };
+    status.code == 409
 }
 
 /// Tells one wish from the next.

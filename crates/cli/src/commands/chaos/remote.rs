@@ -53,7 +53,8 @@ struct RowView {
     to: Option<String>,
     epoch_before: u64,
     epoch: u64,
-    /// By the agents' clocks, from the first decision to the writes' new way.
+    /// By the agents' clocks, from the first decision to the writes' new way; null where the one
+    /// who began is gone, or nobody else leads.
     routed_after_ms: Option<u64>,
     /// By this machine's clock, from the deed until the group was whole; null: not in time.
     healthy_after_ms: Option<u64>,
@@ -154,7 +155,7 @@ async fn one(
         Deed::DeletePrimary | Deed::DeleteReplica => remote.delete_pod(&member, &before).await?,
         Deed::Handover => {
             let asked = group.hand_over(&before, &member, &Wish::default(), HANDOVER_WITHIN).await;
-            asked.map_err(|error| Failure::of(&error))?;
+            asked.map_err(|error| group.failed(&error))?;
         }
     }
     // The old report of a member that has just been struck is no proof of health.
@@ -165,7 +166,9 @@ async fn one(
     drop(progress);
     let decisions: Vec<_> = after.reports().flat_map(|report| &report.decisions).collect();
     let has_moved = after.judgement.epoch > before.judgement.epoch;
-    let story = story::last(&decisions, None).filter(|_| has_moved);
+    // A deleted pod takes its part of the story with it: the beginning.
+    let is_told = has_moved && deed != Deed::DeletePrimary;
+    let story = story::last(&decisions, None).filter(|_| is_told);
     let routed = story.as_ref().and_then(|story| {
         let phases = story.phases();
         phases.iter().find(|phase| phase.name == "writes routed").map(|phase| phase.after_ms)

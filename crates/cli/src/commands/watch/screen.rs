@@ -49,7 +49,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, style: Style) {
     let happened: Vec<Line<'_>> =
         model.lines.iter().skip(skip).map(|line| text(&format!(" {line}"), style)).collect();
     frame.render_widget(Paragraph::new(happened), lines);
-    let typed = if view.namespace.is_some() { REMOTE_KEYS } else { KEYS };
+    let typed = if view.via != "local" { REMOTE_KEYS } else { KEYS };
     let wrapped: Vec<Line<'_>> =
         style::wrap(typed, (keys.width as usize).max(40).saturating_sub(2))
             .into_iter()
@@ -87,7 +87,7 @@ fn title(view: &StatusView, style: Style) -> Line<'static> {
 }
 
 fn numbers(model: &Model, style: Style) -> Vec<Line<'static>> {
-    if let Some(view) = model.view.as_ref().filter(|view| view.namespace.is_some()) {
+    if let Some(view) = model.view.as_ref().filter(|view| view.via != "local") {
         return way(view, style);
     }
     let rate = model.rates.back().copied().unwrap_or(0);

@@ -68,8 +68,9 @@ pub(in crate::remote) async fn given(
     if answers.is_empty() {
         answers.extend(silent.iter().cloned().map(|(agent, why)| (agent, Err(why))));
     }
+    let why = if silent.is_empty() { "it was not asked" } else { "not asked, or silent" };
     for name in mentioned(&answers) {
-        answers.entry(name).or_insert_with(|| Err("it was not asked".to_owned()));
+        answers.entry(name).or_insert_with(|| Err(why.to_owned()));
     }
     silent.sort();
     (answers, silent)
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(answers.len(), 3);
         assert_eq!(answers["cart-1"].as_ref().map(|report| report.name.as_str()), Ok("cart-1"));
         for other in ["cart-0", "cart-2"] {
-            assert_eq!(answers[other], Err("it was not asked".to_owned()));
+            assert_eq!(answers[other], Err("not asked, or silent".to_owned()));
         }
     }
 
