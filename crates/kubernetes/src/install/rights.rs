@@ -42,13 +42,6 @@ pub fn rights() -> Vec<Right> {
         right(GROUP, PLURAL, &["list", "watch"], "the groups that are wanted"),
         right(GROUP, "redises/status", &["patch"], "says how a group is"),
         right(
-            GROUP,
-            "redises/finalizers",
-            &["update"],
-            "its objects block the deletion of their resource; asked for by API servers that \
-             guard that (OwnerReferencesPermissionEnforcement), never called",
-        ),
-        right(
             "apps",
             "statefulsets",
             OWN_AND_END,
