@@ -1,5 +1,5 @@
-//! That the chart makes the same objects as `interrex manifest`. It needs Helm: `e2e/chart` finds or
-//! builds one and runs this.
+//! That the chart makes the same objects as `interrex manifest`. It needs Helm: `e2e/chart` finds
+//! or builds one and runs this.
 
 use std::collections::BTreeMap;
 use std::path::Path;

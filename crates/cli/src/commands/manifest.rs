@@ -1,5 +1,5 @@
-//! `interrex manifest`: what a Kubernetes cluster needs once, as YAML on stdout; and the files of the
-//! source tree that are made of the same.
+//! `interrex manifest`: what a Kubernetes cluster needs once, as YAML on stdout; and the files of
+//! the source tree that are made of the same.
 
 use std::path::Path;
 

@@ -106,3 +106,10 @@ fn a_namespace_that_is_none_is_refused_with_its_option() {
     assert_eq!(errors[0].path, "--watch-namespace");
     assert_eq!(check(&Install::default()), Ok(()));
 }
+
+#[test]
+fn the_readme_shows_the_example() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect(path);
+    let shown = format!("```yaml\n{}```", read("examples/default.yaml"));
+    assert!(read("README.md").contains(&shown), "copy examples/default.yaml into README.md");
+}
