@@ -116,8 +116,8 @@ pub fn find(name: &str, engine: Engine) -> Option<Directive> {
     rows(name).find(|row| row.is_in(name, engine)).copied()
 }
 
-/// Every directive of every engine. A name that means different things to different engines is there
-/// once for each.
+/// Every directive of every engine. A name that means different things to different engines is
+/// there once for each.
 pub fn all() -> impl Iterator<Item = &'static Directive> {
     table::all()
 }

@@ -110,6 +110,7 @@ fn whole_status() -> Status {
         topology: text("1+2"),
         ready: text("3/3"),
         primary: text("a"),
+        last_primary: text("a"),
         epoch: Some(1),
         replicas: 2,
         selector: text("a=b"),
