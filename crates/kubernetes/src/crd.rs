@@ -9,11 +9,14 @@
 //!
 //! What neither of them can say is refused by the operator, in the same words:
 //! - `kubectl scale` below the copies of durability `strict`: the policy is not shown the resource;
-//! - sizes beyond 2⁶⁴ inside `client-output-buffer-limit`, and numbers of 20 digits inside `save`,
-//!   are the engine's to refuse; a mistyped directive is not told its nearest neighbour.
+//! - sizes beyond 2⁶⁴ inside `client-output-buffer-limit`.
+//!
+//! A mistyped directive is told its nearest neighbour by the operator and the command line only.
 //!
 //! And Kubernetes is narrower than `brain::spec` in one thing: text, lists and maps have a bounded
-//! length, without which no rule has a bounded cost.
+//! length, without which no rule has a bounded cost. A field without a value is left out.
+//!
+//! That the two judge alike is shown by `tests/admission`, against a real API.
 
 mod cel;
 mod directives;
@@ -23,6 +26,7 @@ mod reference;
 mod schema;
 mod spec;
 mod status;
+mod times;
 
 use std::borrow::Cow;
 

@@ -8,8 +8,8 @@ use k8s_openapi::api::admissionregistration::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::cel::{DURATION, matches, on_one_line};
-use super::{GROUP, PLURAL, VERSION, directives};
+use super::cel::on_one_line;
+use super::{GROUP, PLURAL, VERSION, directives, times};
 
 /// The name of the policy and of its binding.
 pub const POLICY_NAME: &str = "redises.interrex.io";
@@ -25,7 +25,7 @@ pub fn policy() -> ValidatingAdmissionPolicy {
         variable("config", &part("config")),
     ];
     let mut validations = Vec::new();
-    for (more, rules) in [durability(), profile(), directives::rules()] {
+    for (more, rules) in [durability(), times::rules(), directives::rules()] {
         variables.extend(more);
         validations.extend(rules);
     }
@@ -149,171 +149,4 @@ fn durability() -> Rules {
         ),
     ];
     (variables, validations)
-}
-
-/// The five times, with their least in milliseconds; the most is [`TIME_MAX_MS`].
-const TIMES: [(&str, u64); 5] =
-    [("lease", 3000), ("peer", 1), ("renew", 1), ("heartbeat", 50), ("margin", 100)];
-const TIME_MAX_MS: u64 = 300_000;
-
-/// Milliseconds as a person writes them.
-fn shown(ms: &str) -> String {
-    format!("({ms} > 0 && {ms} % 1000 == 0 ? string({ms} / 1000) + 's' : string({ms}) + 'ms')")
-}
-
-fn shown_ms(ms: u64) -> String {
-    if ms.is_multiple_of(1000) { format!("{}s", ms / 1000) } else { format!("{ms}ms") }
-}
-
-/// failover.md 2.5: times of one's own against the arithmetic, in nanoseconds as the brain counts.
-fn profile() -> Rules {
-    let field = "variables.profile";
-    let mut variables = vec![
-        variable(
-            "profile",
-            "has(variables.failover.profile) && variables.failover.profile != null ? \
-             variables.failover.profile : dyn('default')",
-        ),
-        variable("custom", &format!("type({field}) != string")),
-    ];
-    let mut validations = Vec::new();
-    for (name, min) in TIMES {
-        let text = format!("{field}.{name}");
-        let ms = format!("variables.{name}");
-        // 0 is also what cannot be read; what is longer than any bound is only known to be so.
-        variables.push(variable(
-            name,
-            &format!(
-                "!variables.custom ? 0 : {} ? duration({text}).getMilliseconds() : {} ? {} : 0",
-                matches(&text, DURATION),
-                matches(&text, "^([0-9]{1,15}(ms|s|m|h)){1,8}$"),
-                TIME_MAX_MS + 1
-            ),
-        ));
-        validations.push(validation(
-            format!("!variables.custom || {ms} > 0"),
-            format!(
-                "'spec.failover.profile.{name}: ' + {text} + ': is no duration; write a number \
-                 above 0 with ms, s, m or h, such as 500ms or 5s'"
-            ),
-        ));
-        validations.push(validation(
-            format!("!variables.custom || {ms} == 0 || ({ms} >= {min} && {ms} <= {TIME_MAX_MS})"),
-            format!(
-                "'spec.failover.profile.{name}: ' + {text} + ': must be from {} to {}; or use \
-                 profile fast, default or patient'",
-                shown_ms(min),
-                shown_ms(TIME_MAX_MS)
-            ),
-        ));
-    }
-    let bounded: Vec<String> = TIMES
-        .iter()
-        .map(|(name, min)| {
-            format!("variables.{name} >= {min} && variables.{name} <= {TIME_MAX_MS}")
-        })
-        .collect();
-    variables.push(variable("bounded", &format!("variables.custom && {}", bounded.join(" && "))));
-    let (more, rules) = inequalities();
-    variables.extend(more);
-    validations.extend(rules);
-    (variables, validations)
-}
-
-fn inequalities() -> Rules {
-    let ordered = "variables.bounded && variables.peer <= variables.lease";
-    let held = |name: &str| format!("variables.{name} * 998000");
-    let positive = |span: &str| format!("(({span}) < 0 ? 0 : ({span}))");
-    let room = positive(&format!("{} - variables.margin * 1000000", held("peer")));
-    let store = format!("{} / 3", positive("variables.room - variables.heartbeat * 2000000"));
-    let variables = vec![
-        variable("room", &room),
-        variable("need", "variables.heartbeat * 2 + 300"),
-        variable("store", &store),
-        variable("span", &positive(&format!("{} - variables.margin * 1000000", held("lease")))),
-    ];
-    let sixth = "(variables.peer * 1000000 / 6 / 1000000)";
-    let validations = vec![
-        validation(
-            "!variables.bounded || variables.lease % 1000 == 0",
-            wrong(
-                "lease",
-                "': a record counts whole seconds; use ' + string(variables.lease / 1000 + 1) + \
-                 's'",
-            ),
-        ),
-        validation(
-            "!variables.bounded || variables.peer <= variables.lease",
-            wrong(
-                "peer",
-                &format!(
-                    "': must not be longer than lease (' + {} + ' > ' + {lease} + '); use at most ' + {lease}",
-                    shown("variables.peer"),
-                    lease = shown("variables.lease")
-                ),
-            ),
-        ),
-        validation(
-            format!(
-                "!({ordered}) || variables.heartbeat * 1000000 <= variables.peer * 1000000 / 6"
-            ),
-            wrong(
-                "heartbeat",
-                &format!(
-                    "': must be at most a sixth of peer (' + {} + ' > ' + {} + ' / 6 = ' + {sixth} + '); use at most ' + {sixth} + ', or a longer peer'",
-                    shown("variables.heartbeat"),
-                    shown("variables.peer"),
-                    sixth = shown(sixth)
-                ),
-            ),
-        ),
-    ];
-    (variables, [validations, tries(ordered, &positive)].concat())
-}
-
-/// Room for three tries at the store, within the peers' time and within the lease.
-fn tries(ordered: &str, positive: &dyn Fn(&str) -> String) -> Vec<Validation> {
-    vec![
-        validation(
-            format!("!({ordered}) || variables.need <= variables.room / 1000000"),
-            wrong(
-                "peer",
-                &format!(
-                    "': too short for two heartbeats and 3 tries at the store of 100ms each (2 × ' + {} + ' + 3 × 100ms = ' + {} + ' > ' + {} + ' × 0.998 − ' + {} + ' = ' + {} + '); use a longer peer, or a shorter heartbeat or margin'",
-                    shown("variables.heartbeat"),
-                    shown("variables.need"),
-                    shown("variables.peer"),
-                    shown("variables.margin"),
-                    shown("variables.room / 1000000")
-                ),
-            ),
-        ),
-        validation(
-            format!(
-                "!({ordered}) || variables.need > variables.room / 1000000 || variables.renew * 1000000 + 3 * variables.store <= variables.span"
-            ),
-            wrong(
-                "renew",
-                &format!(
-                    "': 3 tries of a renewal must fit into the lease (' + {} + ' + 3 × ' + {} + ' = ' + {} + ' > ' + {} + ' × 0.998 − ' + {} + ' = ' + {} + '); use at most ' + {} + ', or a longer lease'",
-                    shown("variables.renew"),
-                    shown("(variables.store / 1000000)"),
-                    shown("((variables.renew * 1000000 + 3 * variables.store) / 1000000)"),
-                    shown("variables.lease"),
-                    shown("variables.margin"),
-                    shown("(variables.span / 1000000)"),
-                    shown(&format!(
-                        "({} / 1000000)",
-                        positive("variables.span - 3 * variables.store")
-                    ))
-                ),
-            ),
-        ),
-    ]
-}
-
-/// What is wrong with one of the five times.
-fn wrong(name: &str, rest: &str) -> String {
-    let value = shown(&format!("variables.{name}"));
-    format!("'spec.failover.profile.{name}: ' + {value} + {rest}")
 }

@@ -622,7 +622,10 @@ pub(crate) fn shapes() -> Vec<Case> {
         pointers("/spec", &whole["spec"], &mut places);
         for place in places {
             let mut push = |resource| cases.push(Case { about: place.clone(), resource });
-            for other in &others {
+            // The brain reads these from a list, too, field by field: nobody writes that, and the
+            // API does not take it.
+            let by_list = place.ends_with("/tolerations/0") || place.ends_with("/issuerRef");
+            for other in others.iter().filter(|other| !(by_list && other.is_array())) {
                 let mut resource = whole.clone();
                 *resource.pointer_mut(&place).unwrap() = other.clone();
                 push(resource);
