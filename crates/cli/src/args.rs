@@ -1,6 +1,7 @@
 //! What can be typed: only clap's types, no behaviour.
 
 mod cluster;
+mod kubernetes;
 mod manifest;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use cluster::{Cluster, is_plugin, own_pod, program};
+pub(crate) use kubernetes::{Crd, Install, Load, Operator, Render, RenderFormat};
 pub(crate) use manifest::Manifest;
 
 /// What follows the help of `status`: the schema of its document.
@@ -555,77 +557,11 @@ pub(crate) struct Demo {
     pub(crate) output: Output,
 }
 
-/// `interrex render`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Render {
-    /// A spec; `-` reads standard input.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Print the Secret in place of the rest, with a freshly drawn password and peers' key.
-    #[arg(long)]
-    pub(crate) secret: bool,
-    /// The namespace of the objects [default: the spec's own, else that of whoever applies them].
-    #[arg(short, long, value_name = "NAMESPACE")]
-    pub(crate) namespace: Option<String>,
-    /// The image that brings this program into the pods.
-    #[arg(long, value_name = "IMAGE", default_value = kubernetes::objects::Options::IMAGE)]
-    pub(crate) image: String,
-    /// Make local volumes: one directory of a host for each member, in their order.
-    #[arg(long, value_name = "HOST=PATH", num_args = 1.., value_delimiter = ',')]
-    pub(crate) local_volumes: Vec<kubernetes::objects::LocalVolume>,
-    /// How to print the objects.
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) output: RenderFormat,
-}
-
-/// `interrex operator`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Operator {
-    /// Only groups of this namespace [default: all].
-    #[arg(long, value_name = "NAMESPACE", env = kubernetes::names::WATCH_NAMESPACE_ENV)]
-    pub(crate) watch_namespace: Option<String>,
-    /// The namespace that it runs in: there operators agree on who works.
-    #[arg(long, value_name = "NAMESPACE", env = kubernetes::names::NAMESPACE_ENV)]
-    pub(crate) namespace: Option<String>,
-    /// Its name among other operators: its pod's.
-    #[arg(long, value_name = "NAME", env = kubernetes::names::POD_NAME_ENV)]
-    pub(crate) name: Option<String>,
-    /// The image that brings this program into the pods.
-    #[arg(
-        long,
-        value_name = "IMAGE",
-        env = kubernetes::names::IMAGE_ENV,
-        default_value = kubernetes::objects::Options::IMAGE
-    )]
-    pub(crate) image: String,
-    /// Where `/live`, `/ready` and `/metrics` are served.
-    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8379")]
-    pub(crate) listen: std::net::SocketAddr,
-}
-
-/// How objects are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RenderFormat {
-    /// One document after the other.
-    #[default]
-    Yaml,
-    /// One List.
-    Json,
-}
-
 /// `interrex version`.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Version {
     #[command(flatten)]
     pub(crate) output: Output,
-}
-
-/// `interrex crd`.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Crd {
-    /// Only the definition, without the policy.
-    #[arg(long)]
-    pub(crate) only_definition: bool,
 }
 
 /// One of a group's own processes.
@@ -645,34 +581,6 @@ pub(crate) struct AgentPart {
     /// The member.
     #[arg(long, value_name = "MEMBER")]
     pub(crate) member: String,
-}
-
-/// Where to.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Install {
-    /// The directory.
-    #[arg(value_name = "DIRECTORY")]
-    pub(crate) directory: PathBuf,
-}
-
-/// `interrex load`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Load {
-    /// Where to write, host:port.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) write: String,
-    /// Where to read, host:port.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) read: String,
-    /// The clients' password: the first line of this file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) password_file: PathBuf,
-    /// As whom.
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub(crate) user: String,
-    /// The port that answers.
-    #[arg(long, value_name = "PORT", default_value_t = trial::station::PORT)]
-    pub(crate) port: u16,
 }
 
 /// `500ms`, `10s`, `2m`, `1h`; a bare number is seconds.
