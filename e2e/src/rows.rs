@@ -125,20 +125,24 @@ const CUT: Duration = Duration::from_secs(15);
 
 /// All rows, in the order in which they are done: those that break hosts or the API server last.
 pub(crate) fn rows() -> Vec<Row> {
-    use Setting::{Default, Fast, Fresh, Memory, SlowRoutes};
-    let row = |name, title, setting, deed, (short, full), bars| Row {
-        name,
-        title,
-        setting,
-        deed,
-        short,
-        full,
-        bars,
-    };
+    [of_pods(), of_lost_pods(), of_hosts()].concat()
+}
+
+fn row(
+    name: &'static str,
+    title: &'static str,
+    setting: Setting,
+    deed: Deed,
+    (short, full): (u32, u32),
+    bars: Bars,
+) -> Row {
+    Row { name, title, setting, deed, short, full, bars }
+}
+
+/// One member dies, and comes back as it was.
+fn of_pods() -> Vec<Row> {
+    use Setting::{Default, Fresh, SlowRoutes};
     let fresh = Bars { has_load: false, ..Bars::gap(8_000.0, 20_000.0) };
-    let lossy = Bars { lost: Lost::Everything, ..Bars::NONE };
-    // A load of four writers is never silent for so long by itself.
-    let no_gap = Bars::most(150.0).nothing_lost();
     vec![
         row("apply", "applied until ready", Fresh, Deed::Apply, (3, 20), fresh),
         row(
@@ -174,6 +178,30 @@ pub(crate) fn rows() -> Vec<Row> {
             Bars::most(6_500.0),
         ),
         row(
+            "pod-delete-1s",
+            "pod deleted, minSyncPeriod 1 s",
+            SlowRoutes,
+            Deed::DeletePod,
+            (0, 20),
+            Bars::NONE.nothing_lost(),
+        ),
+        row(
+            "engine-kill-1s",
+            "engine killed, minSyncPeriod 1 s",
+            SlowRoutes,
+            Deed::KillEngine,
+            (0, 20),
+            Bars::NONE,
+        ),
+    ]
+}
+
+/// More is lost than one member.
+fn of_lost_pods() -> Vec<Row> {
+    use Setting::{Default, Memory};
+    let lossy = Bars { lost: Lost::Everything, ..Bars::NONE };
+    vec![
+        row(
             "all-pods",
             "every pod deleted at once",
             Default,
@@ -197,22 +225,15 @@ pub(crate) fn rows() -> Vec<Row> {
             (1, 3),
             lossy,
         ),
-        row(
-            "pod-delete-1s",
-            "pod deleted, minSyncPeriod 1 s",
-            SlowRoutes,
-            Deed::DeletePod,
-            (0, 20),
-            Bars::NONE.nothing_lost(),
-        ),
-        row(
-            "engine-kill-1s",
-            "engine killed, minSyncPeriod 1 s",
-            SlowRoutes,
-            Deed::KillEngine,
-            (0, 20),
-            Bars::NONE,
-        ),
+    ]
+}
+
+/// A host or the API server is away.
+fn of_hosts() -> Vec<Row> {
+    use Setting::{Default, Fast};
+    // A load of four writers is never silent for so long by itself.
+    let no_gap = Bars::most(150.0).nothing_lost();
+    vec![
         row(
             "host-drain",
             "primary's host drained",

@@ -245,8 +245,8 @@ fn tell(row: &Row, event: &Event) {
         shown(event.measured_ms),
         old.unwrap_or_default(),
         shown(event.healthy_ms),
-        event.notes.iter().map(|note| format!("  {note}")).collect::<String>(),
-        event.violations.iter().map(|what| format!("  × {what}")).collect::<String>(),
+        event.notes.iter().fold(String::new(), |all, note| all + "  " + note),
+        event.violations.iter().fold(String::new(), |all, what| all + "  × " + what),
     ));
 }
 
