@@ -101,16 +101,21 @@ impl KubernetesPlatform {
             Client::try_from(config).map_err(|source| PlaceError::Client { source: source.into() })
         };
         let names = Names::of(&pod.group);
+        let record = LeaseRecord::new(&names, &pod.namespace, client()?, client()?, client()?);
         Ok(Self {
             claim: Api::namespaced(client()?, &pod.namespace),
             claim_name: format!("{DATA_VOLUME}-{}", pod.name),
-            record: LeaseRecord::new(&names, &pod.namespace, client()?, client()?, client()?),
             roster: PodRoster::start(pod, client()?),
             route: match pod.routing {
-                Routing::Slice => PodRoute::Slice(SliceRoute::new(pod, &names, client()?)),
+                Routing::Slice => {
+                    let lease = record.metadata();
+                    let route = SliceRoute::new(pod, &names, lease, client()?, client()?);
+                    PodRoute::Slice(route)
+                }
                 Routing::Labels => PodRoute::Labels(LabelRoute::new(pod, client()?)),
             },
             notices: PodNotices::new(pod, client()?),
+            record,
         })
     }
 }

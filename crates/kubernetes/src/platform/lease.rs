@@ -1,7 +1,7 @@
 //! The record in a Lease (failover.md 2.1): replaced as a whole with its resourceVersion, and with
 //! everything kept that is not ours.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use brain::{HandoverWish, Incarnation, MemberName, Record, Version};
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::calls::{in_words, within};
+use super::slice::LeaseMeta;
 use crate::names::{
     HANDOVER_ANNOTATION, MEMBERS_ANNOTATION, Names, PAUSED_ANNOTATION, RECORD_ANNOTATION,
 };
@@ -129,7 +130,7 @@ pub struct LeaseRecord {
     reads: Api<Lease>,
     writes: Api<Lease>,
     /// The newest metadata, of which what is not ours is kept.
-    base: Mutex<ObjectMeta>,
+    base: LeaseMeta,
     seen: watch::Receiver<Seen>,
     /// Ends with this.
     watching: JoinHandle<()>,
@@ -154,18 +155,23 @@ impl LeaseRecord {
         let name = names.group.clone();
         let watched = follow(Api::namespaced(watches, namespace), name.clone(), sender);
         Self {
-            base: Mutex::new(ObjectMeta {
+            base: Arc::new(Mutex::new(ObjectMeta {
                 name: Some(name.clone()),
                 namespace: Some(namespace.to_owned()),
                 labels: Some(crate::names::labels(&names.group)),
                 ..ObjectMeta::default()
-            }),
+            })),
             name,
             reads: Api::namespaced(reads, namespace),
             writes: Api::namespaced(writes, namespace),
             seen,
             watching: tokio::spawn(watched),
         }
+    }
+
+    /// The newest metadata of the Lease, for what goes with it.
+    pub(super) fn metadata(&self) -> LeaseMeta {
+        Arc::clone(&self.base)
     }
 
     fn base(&self) -> MutexGuard<'_, ObjectMeta> {

@@ -1,39 +1,68 @@
 //! The route in an EndpointSlice: the primary's own address behind the write Service, with the
 //! epoch beside it and the old resourceVersion as precondition (failover.md 2.13).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use brain::{Epoch, Route};
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{PostParams, WatchEvent, WatchParams};
 use kube::{Api, Client};
 use platform::{Published, RouteStore, StoreError};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Pod;
 use super::calls::within;
 use crate::names::{self, ENGINE_PORT, EPOCH_ANNOTATION, Names, SLICE_MANAGER};
 
-/// How long one watch for disturbances lasts, in seconds.
-const WATCH_S: u32 = 300;
+/// How long one watch lasts, in seconds: as with the Lease, a silent death is noticed by its end.
+const WATCH_S: u32 = 60;
+
+/// How much later than asked for the end of a watch may come.
+const WATCH_GRACE: Duration = Duration::from_secs(5);
 
 /// How long a look at the slice may take.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Pause after a watch that could not be opened.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(1);
 
-/// What stood there at the last look: spares a read before each write.
-#[derive(Clone, Debug, Default)]
-struct Known {
-    version: Option<String>,
+/// The newest metadata of the group's Lease: what the slice goes with.
+pub(super) type LeaseMeta = Arc<Mutex<ObjectMeta>>;
+
+/// A slice as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stands {
+    version: String,
     epoch: Epoch,
-    /// Whether it is what this member published.
-    ours: bool,
+    owners: Vec<String>,
+}
+
+impl Stands {
+    fn of(slice: &EndpointSlice) -> Self {
+        let annotations = slice.metadata.annotations.as_ref();
+        let epoch = annotations.and_then(|all| all.get(EPOCH_ANNOTATION)?.parse().ok());
+        let owners = slice.metadata.owner_references.iter().flatten();
+        Self {
+            version: slice.metadata.resource_version.clone().unwrap_or_default(),
+            epoch: Epoch(epoch.unwrap_or(0)),
+            owners: owners.map(|owner| owner.uid.clone()).collect(),
+        }
+    }
+
+    /// The epoch that must be respected: none of a slice that somebody else made, or that an
+    /// earlier group of this name has left behind.
+    fn respected(&self, owner: Option<&OwnerReference>) -> Epoch {
+        match owner {
+            Some(owner) if !self.owners.contains(&owner.uid) => Epoch(0),
+            _ => self.epoch,
+        }
+    }
 }
 
 /// The route behind the API server.
@@ -42,31 +71,80 @@ pub struct SliceRoute {
     name: String,
     service: String,
     pod: Pod,
-    known: Mutex<Known>,
+    lease: LeaseMeta,
+    /// What stands there, as a watch tells: spares a read before each write.
+    seen: watch::Sender<Option<Stands>>,
+    /// The version that this member wrote last.
+    ours: Mutex<Option<String>>,
+    /// Ends with this.
+    watching: JoinHandle<()>,
+}
+
+impl Drop for SliceRoute {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
 }
 
 impl SliceRoute {
     /// The route of this group, as this pod would write it.
-    pub(super) fn new(pod: &Pod, names: &Names, client: Client) -> Self {
+    pub(super) fn new(
+        pod: &Pod,
+        names: &Names,
+        lease: LeaseMeta,
+        client: Client,
+        watches: Client,
+    ) -> Self {
+        let seen = watch::Sender::new(None);
+        let name = names.primary_slice();
+        let watched = follow(Api::namespaced(watches, &pod.namespace), name.clone(), seen.clone());
         Self {
             api: Api::namespaced(client, &pod.namespace),
-            name: names.primary_slice(),
+            name,
             service: names.group.clone(),
             pod: pod.clone(),
-            known: Mutex::default(),
+            lease,
+            seen,
+            ours: Mutex::default(),
+            watching: tokio::spawn(watched),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the slice goes with: the resource that the Lease belongs to, else the Lease itself.
+    fn owner(&self) -> Option<OwnerReference> {
+        let lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = lease.owner_references.iter().flatten().next() {
+            return Some(owner.clone());
+        }
+        Some(OwnerReference {
+            api_version: "coordination.k8s.io/v1".to_owned(),
+            kind: "Lease".to_owned(),
+            name: lease.name.clone()?,
+            uid: lease.uid.clone()?,
+            ..OwnerReference::default()
+        })
     }
 
-    fn note(&self, slice: Option<&EndpointSlice>) {
-        *self.known() = slice.map(known_of).unwrap_or_default();
+    /// Whether this is what this member wrote for this epoch.
+    fn is_written(&self, stands: &Stands, epoch: Epoch) -> bool {
+        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        stands.epoch == epoch && ours.as_ref() == Some(&stands.version)
+    }
+
+    fn wrote(&self, slice: &EndpointSlice) {
+        let stands = Stands::of(slice);
+        let version = Some(stands.version.clone());
+        *self.ours.lock().unwrap_or_else(PoisonError::into_inner) = version;
+        self.seen.send_replace(Some(stands));
     }
 
     /// The slice that leads to this pod.
-    fn slice(&self, epoch: Epoch, version: Option<String>) -> EndpointSlice {
+    fn slice(
+        &self,
+        epoch: Epoch,
+        version: Option<String>,
+        owner: Option<OwnerReference>,
+    ) -> EndpointSlice {
         let mut labels = names::labels(&self.service);
         labels.insert("kubernetes.io/service-name".to_owned(), self.service.clone());
         labels.insert("endpointslice.kubernetes.io/managed-by".to_owned(), SLICE_MANAGER.into());
@@ -77,6 +155,7 @@ impl SliceRoute {
                 namespace: Some(self.pod.namespace.clone()),
                 labels: Some(labels),
                 annotations: Some([(EPOCH_ANNOTATION.to_owned(), epoch.0.to_string())].into()),
+                owner_references: owner.map(|owner| vec![owner]),
                 resource_version: version,
                 ..ObjectMeta::default()
             },
@@ -107,106 +186,134 @@ impl SliceRoute {
     }
 }
 
-/// A slice that somebody else made has no epoch that could be respected: it may be replaced.
-fn known_of(slice: &EndpointSlice) -> Known {
-    let annotations = slice.metadata.annotations.as_ref();
-    let epoch = annotations.and_then(|all| all.get(EPOCH_ANNOTATION)?.parse().ok());
-    let version = slice.metadata.resource_version.clone();
-    Known { version, epoch: Epoch(epoch.unwrap_or(0)), ours: false }
-}
-
 impl RouteStore for SliceRoute {
     async fn publish(&self, route: &Route, limit: Duration) -> Result<Published, StoreError> {
         let end = Instant::now() + limit;
+        let left = || end.saturating_duration_since(Instant::now());
         let parameters = PostParams::default();
+        let mut stands = self.seen.borrow().clone();
+        let mut looked = false;
         loop {
-            let known = self.known().clone();
-            if known.epoch > route.epoch {
+            let owner = self.owner();
+            let newer = stands.as_ref().is_some_and(|s| s.respected(owner.as_ref()) > route.epoch);
+            if newer && looked {
                 return Ok(Published::Superseded);
             }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if stands.as_ref().is_some_and(|stands| self.is_written(stands, route.epoch)) {
+                // Only the replicas have changed, and the slice names none.
+                return Ok(Published::Done);
+            }
+            if left().is_zero() {
                 return Err(StoreError::Unavailable("others kept changing the route".to_owned()));
             }
-            let slice = self.slice(route.epoch, known.version.clone());
-            let written = match known.version {
-                Some(_) => within(left, self.api.replace(&self.name, &parameters, &slice)).await,
-                None => within(left, self.api.create(&parameters, &slice)).await,
-            };
-            match written {
-                Ok(slice) => {
-                    *self.known() = Known { ours: true, ..known_of(&slice) };
-                    return Ok(Published::Done);
+            if !newer {
+                let version = stands.map(|stands| stands.version);
+                let replaces = version.is_some();
+                let slice = self.slice(route.epoch, version, owner);
+                let written = if replaces {
+                    within(left(), self.api.replace(&self.name, &parameters, &slice)).await
+                } else {
+                    within(left(), self.api.create(&parameters, &slice)).await
+                };
+                match written {
+                    Ok(slice) => {
+                        self.wrote(&slice);
+                        return Ok(Published::Done);
+                    }
+                    // Another one stands there, or none any more: look, and judge it.
+                    Err(StoreError::Conflict) => {}
+                    Err(StoreError::Unavailable(words)) if words.starts_with("404 ") => {}
+                    Err(error) => return Err(error),
                 }
-                // Another one stands there, or none any more: look, and judge it.
-                Err(StoreError::Conflict) => {}
-                Err(StoreError::Unavailable(words)) if words.starts_with("404 ") => {}
-                Err(error) => return Err(error),
             }
-            let left = end.saturating_duration_since(Instant::now());
-            let found = within(left, self.api.get_opt(&self.name)).await?;
-            self.note(found.as_ref());
+            // What a watch tells may be old: nobody is refused by it without a look.
+            let found = within(left(), self.api.get_opt(&self.name)).await?;
+            stands = found.as_ref().map(Stands::of);
+            self.seen.send_replace(stands.clone());
+            looked = true;
         }
     }
 
+    /// Somebody but a later primary has changed or deleted what this member published.
     async fn disturbed(&self) {
-        loop {
-            let known = self.known().clone();
-            let (Some(version), true) = (known.version, known.ours) else {
-                // Only what this member published can be disturbed.
-                return std::future::pending().await;
-            };
-            if self.is_disturbed(&version, known.epoch).await {
-                return;
-            }
+        let mut seen = self.seen.subscribe();
+        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(ours) = ours else { return std::future::pending().await };
+        let epoch = seen.borrow().as_ref().filter(|s| s.version == ours).map(|s| s.epoch);
+        let Some(epoch) = epoch else { return std::future::pending().await };
+        let is_disturbed = |stands: &Option<Stands>| match stands {
+            None => true,
+            Some(stands) => stands.version != ours && stands.epoch <= epoch,
+        };
+        if seen.wait_for(is_disturbed).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }
 
-impl SliceRoute {
-    /// Watches for one round; whether the published slice was changed or deleted by anybody but a
-    /// later primary.
-    async fn is_disturbed(&self, version: &str, epoch: Epoch) -> bool {
-        let only = format!("metadata.name={}", self.name);
-        let only = WatchParams::default().fields(&only).timeout(WATCH_S);
-        let events = match self.api.watch(&only, version).await {
-            Ok(events) => events,
-            Err(error) => {
-                tracing::debug!(%error, "the route cannot be watched");
-                tokio::time::sleep(AGAIN).await;
-                return false;
-            }
-        };
-        let mut events = Box::pin(events);
-        while let Some(Ok(event)) = events.next().await {
-            match event {
-                WatchEvent::Deleted(_) => {
-                    self.note(None);
-                    return true;
-                }
-                WatchEvent::Added(slice) | WatchEvent::Modified(slice) => {
-                    let found = known_of(&slice);
-                    if found.version.as_deref() == Some(version) {
-                        continue;
-                    }
-                    self.note(Some(&slice));
-                    return found.epoch <= epoch;
-                }
-                WatchEvent::Bookmark(_) => {}
-                WatchEvent::Error(_) => break,
-            }
-        }
-        // What became of it meanwhile is asked, so that no change between two watches is missed.
-        let look = within(LOOK, self.api.get_opt(&self.name)).await;
-        let Ok(found) = look else {
+/// Tells every version of one slice, and that there is none.
+async fn follow(api: Api<EndpointSlice>, name: String, seen: watch::Sender<Option<Stands>>) {
+    loop {
+        if let Err(error) = look_and_watch(&api, &name, &seen).await {
+            tracing::debug!(error, "the route cannot be watched");
             tokio::time::sleep(AGAIN).await;
-            return false;
-        };
-        let stands = found.as_ref().map(known_of).unwrap_or_default();
-        if stands.version.as_deref() == Some(version) {
-            return false;
         }
-        self.note(found.as_ref());
-        stands.epoch <= epoch
+    }
+}
+
+/// One look at the slice, and one watch from there.
+async fn look_and_watch(
+    api: &Api<EndpointSlice>,
+    name: &str,
+    seen: &watch::Sender<Option<Stands>>,
+) -> Result<(), String> {
+    let look = within(LOOK, api.get_opt(name)).await.map_err(|error| error.to_string())?;
+    let version = look.as_ref().and_then(|slice| slice.metadata.resource_version.clone());
+    note(seen, look.as_ref());
+    let only = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(WATCH_S);
+    let opened = api.watch(&only, version.as_deref().unwrap_or_default());
+    let mut events = Box::pin(within(LOOK, opened).await.map_err(|error| error.to_string())?);
+    let end = Instant::now() + Duration::from_secs(u64::from(WATCH_S)) + WATCH_GRACE;
+    while let Ok(Some(event)) = tokio::time::timeout_at(end, events.next()).await {
+        match event {
+            Ok(WatchEvent::Added(slice) | WatchEvent::Modified(slice)) => note(seen, Some(&slice)),
+            Ok(WatchEvent::Deleted(_)) => note(seen, None),
+            Ok(WatchEvent::Bookmark(_)) => {}
+            Ok(WatchEvent::Error(error)) => return Err(error.message.clone()),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(())
+}
+
+/// An event of a version before the one that a write has told is old news.
+fn note(seen: &watch::Sender<Option<Stands>>, slice: Option<&EndpointSlice>) {
+    let stands = slice.map(Stands::of);
+    seen.send_if_modified(|known| {
+        let old = match (&*known, &stands) {
+            (Some(known), Some(stands)) => {
+                known.epoch > stands.epoch && known.owners == stands.owners
+            }
+            _ => false,
+        };
+        let changes = !old && *known != stands;
+        if changes {
+            *known = stands;
+        }
+        changes
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_epoch_of_this_very_group_is_respected() {
+        let stands = Stands { version: "7".into(), epoch: Epoch(9), owners: vec!["old".into()] };
+        let owner = |uid: &str| OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() };
+        assert_eq!(stands.respected(Some(&owner("old"))), Epoch(9));
+        assert_eq!(stands.respected(Some(&owner("new"))), Epoch(0));
+        assert_eq!(stands.respected(None), Epoch(9), "nothing is known of the group yet");
     }
 }
