@@ -78,10 +78,10 @@ pub(crate) struct Cli {
 impl Cli {
     /// Reads this process's command line. Under kubectl, usage and help name kubectl's command.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        let command = match is_plugin() {
-            true => <Self as clap::CommandFactory>::command().bin_name(program()),
-            false => return Self::try_parse(),
-        };
+        if !is_plugin() {
+            return Self::try_parse();
+        }
+        let command = <Self as clap::CommandFactory>::command().bin_name(program());
         <Self as clap::FromArgMatches>::from_arg_matches(&command.try_get_matches()?)
     }
 }

@@ -149,22 +149,20 @@ impl Remote {
             let context = context.clone();
             RemoteGroup::at(args.agents.clone(), name, &namespace, context)
         };
-        let group = match name {
-            Some(name) => named(name),
-            None => {
-                let sight = named("").look(limits(args)).await;
-                let own = sight.answers.values().filter_map(|answer| answer.as_ref().ok());
-                let mut names: Vec<String> = own.map(|report| report.group.clone()).collect();
-                names.sort();
-                names.dedup();
-                match &names[..] {
-                    [] => return Err(silent(&sight)),
-                    [one] => named(one),
-                    _ => {
-                        let what = format!("they are of several groups: {}", names.join(", "));
-                        return Err(Failure::usage(what).hint("say which is meant"));
-                    }
-                }
+        if let Some(name) = name {
+            return Ok(Self { group: named(name), limits: limits(args), options });
+        }
+        let sight = named("").look(limits(args)).await;
+        let own = sight.answers.values().filter_map(|answer| answer.as_ref().ok());
+        let mut names: Vec<String> = own.map(|report| report.group.clone()).collect();
+        names.sort();
+        names.dedup();
+        let group = match &names[..] {
+            [] => return Err(silent(&sight)),
+            [one] => named(one),
+            _ => {
+                let what = format!("they are of several groups: {}", names.join(", "));
+                return Err(Failure::usage(what).hint("say which is meant"));
             }
         };
         Ok(Self { group, limits: limits(args), options })

@@ -65,6 +65,7 @@ async fn drive(
     let mut model = Model::new(group.tag());
     let mut pressed = keyboard();
     let is_local = matches!(group, AnyGroup::Local(_));
+    let meant = |key| keys::asked(key).filter(|asked| is_local || asked.is_for_any());
     let mut frames = interval(if is_local { FRAME_EVERY } else { REMOTE_FRAME_EVERY });
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -73,7 +74,7 @@ async fn drive(
                 let seen = group.look_within(ANSWER_WITHIN).await;
                 model.take(group, &seen).await;
             }
-            Some(key) = pressed.recv() => match keys::asked(key).filter(|asked| is_local || asked.is_for_any()) {
+            Some(key) = pressed.recv() => match meant(key) {
                 Some(Asked::Quit) => break,
                 Some(asked) => keys::carry_out(asked, group, &mut model).await,
                 None => {}

@@ -97,9 +97,9 @@ impl Remote {
 
     /// Deletes a member's pod.
     pub(crate) async fn delete_pod(&self, member: &str, seen: &Seen) -> Result<(), Failure> {
-        let pods = seen.place.iter().flat_map(|place| &place.pods);
+        let mut pods = seen.place.iter().flat_map(|place| &place.pods);
         let uid = |pod: &Pod| (pod.name == member).then(|| pod.uid.clone()).flatten();
-        let Some(uid) = pods.filter_map(|pod| uid(pod)).next() else {
+        let Some(uid) = pods.find_map(uid) else {
             return Err(Failure::new(format!("{member} has no pod that is known")));
         };
         let deleted = self.group.delete_pod(member, &uid).await;

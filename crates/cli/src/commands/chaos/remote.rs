@@ -76,7 +76,7 @@ pub(super) async fn run(args: &Chaos, printer: &mut Printer) -> Outcome {
     let AnyGroup::Remote(remote) = &group else {
         return Err(Failure::usage("this group is not on Kubernetes"));
     };
-    consented(args, remote)?;
+    consented(args.really.as_deref(), remote.namespace(), &remote.command("chaos"))?;
     let seen = group.look().await;
     if seen.judgement.verdict != Verdict::Healthy {
         let why = seen.judgement.reasons.first().cloned().unwrap_or_default();
@@ -123,16 +123,18 @@ fn group_of(args: &Chaos) -> Result<Option<&str>, Failure> {
     }
 }
 
-fn consented(args: &Chaos, remote: &Remote) -> Result<(), Failure> {
-    let namespace = remote.namespace();
-    let command = format!("{} --really {namespace}", remote.command("chaos"));
-    match &args.really {
+/// A namespace is broken only when it is named twice; `command` is what was typed, with `-n`.
+fn consented(really: Option<&str>, namespace: &str, command: &str) -> Result<(), Failure> {
+    let again = format!("to consent, name it twice: {command} --really {namespace}");
+    match really {
         Some(really) if really == namespace => Ok(()),
-        Some(really) => Err(Failure::usage(format!("{namespace} and {really} are two namespaces"))
-            .hint(format!("to consent, name it twice: {command}"))),
+        Some(really) => {
+            let what = format!("{namespace} and {really} are two namespaces");
+            Err(Failure::usage(what).hint(again))
+        }
         None => {
             let what = format!("chaos kills engines and deletes pods in the namespace {namespace}");
-            Err(Failure::not_safe(what).hint(format!("to consent, name it twice: {command}")))
+            Err(Failure::not_safe(what).hint(again))
         }
     }
 }
@@ -264,3 +266,6 @@ fn end(
     }
     Ok(exit)
 }
+
+#[cfg(test)]
+mod tests;

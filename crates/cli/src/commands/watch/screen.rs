@@ -49,7 +49,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, style: Style) {
     let happened: Vec<Line<'_>> =
         model.lines.iter().skip(skip).map(|line| text(&format!(" {line}"), style)).collect();
     frame.render_widget(Paragraph::new(happened), lines);
-    let typed = if view.via != "local" { REMOTE_KEYS } else { KEYS };
+    let typed = if view.via == "local" { KEYS } else { REMOTE_KEYS };
     let wrapped: Vec<Line<'_>> =
         style::wrap(typed, (keys.width as usize).max(40).saturating_sub(2))
             .into_iter()
@@ -176,7 +176,7 @@ mod tests {
         (view.namespace, view.via) = (Some("shop".into()), "api-server");
         model.view = Some(view);
         let screen = drawn(&model, false);
-        assert!(screen.contains("[f] failover  [q] quit"), "{screen}");
+        assert!(screen.contains("[f] failover [q] quit"), "{screen}");
         assert!(screen.contains("through the API server, namespace shop"), "{screen}");
         for words in ["[k] kill", "[l] load", "ops/s"] {
             assert!(!screen.contains(words), "{words:?} in\n{screen}");
