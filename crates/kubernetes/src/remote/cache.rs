@@ -113,7 +113,7 @@ fn file_name(name: &str) -> String {
     for byte in name.bytes() {
         let is_plain = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         // A dot is plain but in front: `..` is no name.
-        let leads = out.bytes().all(|known| known == b'.') || out.ends_with("%2E");
+        let leads = out.is_empty() || out.ends_with("%2E");
         if is_plain || (byte == b'.' && !leads) {
             out.push(char::from(byte));
         } else {
