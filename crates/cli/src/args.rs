@@ -27,7 +27,7 @@ The JSON document (`-o json`) is stable: fields are added, never renamed.
 
 On Kubernetes password_file and directory are null; on this machine namespace, context,
 password_secret and host are. Without a group, `-n NAMESPACE` lists those of the namespace:
-namespace, context, via, groups[] of the same documents.
+namespace, context, groups[] of the same documents.
 
 verdict is one of HEALTHY, DEGRADED, FAILING-OVER, DOWN, WAITING, UNKNOWN.
 Exit codes: 0 HEALTHY, 1 UNKNOWN or an error, 3 anything else.";
