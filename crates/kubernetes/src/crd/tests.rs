@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::*;
 
-fn text(value: &str) -> Option<String> {
-    Some(value.to_owned())
+fn text(value: &str) -> String {
+    value.to_owned()
 }
 
 fn one(key: &str, value: &str) -> BTreeMap<String, String> {
@@ -30,8 +30,8 @@ fn everything() -> Spec {
     Spec {
         engine: Some(EngineField {
             flavor: Some(engine::Flavor::Valkey),
-            version: text("8.1"),
-            image: text("a"),
+            version: Some(text("8.1")),
+            image: Some(text("a")),
         }),
         topology: Some(Topology {
             replication: Some(Replication { replicas: 2 }),
@@ -54,17 +54,17 @@ fn everything() -> Spec {
         },
         storage: Some(Storage {
             size: "1Gi".to_owned(),
-            class_name: text("a"),
+            class_name: Some(text("a")),
             on_delete: OnDelete::Keep,
         }),
         config: BTreeMap::from([("hz".to_owned(), ConfigValue("10".to_owned()))]),
         auth: auth(),
         tls: Some(Tls {
-            secret_name: text("a"),
+            secret_name: Some(text("a")),
             issuer_ref: Some(IssuerRef {
                 name: "a".to_owned(),
-                kind: text("Issuer"),
-                group: text("a"),
+                kind: Some(text("Issuer")),
+                group: Some(text("a")),
             }),
         }),
         access: Access {
@@ -80,7 +80,7 @@ fn everything() -> Spec {
 fn auth() -> Auth {
     let user =
         AclUser { name: "a".to_owned(), rules: "~*".to_owned(), secret_name: "a".to_owned() };
-    Auth { secret_name: text("a"), users: vec![user] }
+    Auth { secret_name: Some(text("a")), users: vec![user] }
 }
 
 fn pods() -> Pods {
@@ -90,15 +90,15 @@ fn pods() -> Pods {
         spread_by: vec![SpreadBy::Host],
         node_selector: one("a", "b"),
         tolerations: vec![Toleration {
-            key: text("a"),
-            operator: text("Equal"),
-            value: text("a"),
-            effect: text("NoExecute"),
+            key: Some(text("a")),
+            operator: Some(text("Equal")),
+            value: Some(text("a")),
+            effect: Some(text("NoExecute")),
             toleration_seconds: Some(1),
         }],
         labels: one("a", "b"),
         annotations: one("a", "b"),
-        priority_class_name: text("a"),
+        priority_class_name: Some(text("a")),
     }
 }
 
@@ -106,33 +106,33 @@ fn whole_status() -> Status {
     let at = Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH);
     Status {
         observed_generation: Some(1),
-        message: text("a"),
-        topology: text("1+2"),
-        ready: text("3/3"),
-        primary: text("a"),
-        last_primary: text("a"),
+        message: Some(text("a")),
+        topology: Some(text("1+2")),
+        ready: Some(text("3/3")),
+        primary: Some(text("a")),
+        last_primary: Some(text("a")),
         epoch: Some(1),
         replicas: 2,
-        selector: text("a=b"),
+        selector: Some(text("a=b")),
         members: vec![MemberStatus {
             name: "a".to_owned(),
             role: MemberRole::Replica,
-            host: text("a"),
+            host: Some(text("a")),
             link: Some(LinkState::Up),
-            lag: text("fresh"),
+            lag: Some(text("fresh")),
             complete: true,
             electable: true,
-            why_not: text("a"),
+            why_not: Some(text("a")),
             ready: true,
-            error: text("a"),
+            error: Some(text("a")),
         }],
         last_failover: Some(LastFailover {
             cause: "a".to_owned(),
             at: at.clone(),
             duration_ms: Some(1),
             bytes_at_risk: Some(1),
-            from: text("a"),
-            to: text("b"),
+            from: Some(text("a")),
+            to: Some(text("b")),
         }),
         conditions: vec![Condition {
             last_transition_time: at,

@@ -387,7 +387,7 @@ pub(crate) fn times() -> Vec<Case> {
     for n in 0..5 {
         for text in DURATIONS {
             let mut times = good.clone();
-            times[n] = (*text).to_owned();
+            (*text).clone_into(&mut times[n]);
             cases.push(profile(times));
         }
     }
@@ -459,7 +459,15 @@ fn values(kind: Kind) -> Vec<Value> {
         Kind::MemoryOrPercent => {
             values.extend(texts(&["10%", "0%", "100%", "101%", "+5%", "-5%", "%", "1gb", "1Gi"]));
         }
-        Kind::SavePoints => values.extend(texts(&[
+        kind => values.extend(texts(written(kind))),
+    }
+    values
+}
+
+/// Texts for what is no number and no word.
+fn written(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::SavePoints => &[
             "3600 1",
             "3600 1 300 100",
             "3600",
@@ -471,8 +479,8 @@ fn values(kind: Kind) -> Vec<Value> {
             "-1 1",
             " 60  1 ",
             "+60 +1",
-        ])),
-        Kind::OutputBuffers => values.extend(texts(&[
+        ],
+        Kind::OutputBuffers => &[
             "replica 512mb 256mb 60",
             "normal 0 0 0 replica 1 2 3 pubsub 1gb 1gb 1",
             "SLAVE 1 1 1",
@@ -481,11 +489,11 @@ fn values(kind: Kind) -> Vec<Value> {
             "other 1 1 1",
             "normal 0 0 x",
             "normal 0 0 0 replica",
-        ])),
-        Kind::EventFlags => values.extend(texts(&["KEA", "", "Kx", "KEg$lshzxeAtmdnocr", "KQ"])),
-        Kind::Text | Kind::Words => values.extend(texts(&["a b c", "a\nb", "a\rb", "a\u{0}b"])),
+        ],
+        Kind::EventFlags => &["KEA", "", "Kx", "KEg$lshzxeAtmdnocr", "KQ"],
+        Kind::Text | Kind::Words => &["a b c", "a\nb", "a\rb", "a\u{0}b"],
+        _ => &[],
     }
-    values
 }
 
 const ENGINES: [(&str, &str); 10] = [

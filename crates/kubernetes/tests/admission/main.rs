@@ -22,6 +22,8 @@ pub(crate) struct Case {
 }
 
 impl Case {
+    // Callers make the spec for this.
+    #[allow(clippy::needless_pass_by_value)]
     pub(crate) fn of(about: impl Into<String>, spec: Value) -> Self {
         let resource = json!({
             "apiVersion": brain::spec::API_VERSION,
