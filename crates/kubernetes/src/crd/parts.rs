@@ -29,7 +29,7 @@ fn user() -> Field {
     // On the user and not on the field: the API shows the value of a field that fails.
     let rules = format!(
         "!{} && !{}",
-        matches("self.rules", "(^|[\\s\\p{Z}])([><#!]|nopass([\\s\\p{Z}]|$))"),
+        matches("self.rules", "(^|[\\s\\p{Z}])([><#!]|(?i:nopass)([\\s\\p{Z}]|$))"),
         matches("self.rules", "\\p{Cc}")
     );
     object("One user.")

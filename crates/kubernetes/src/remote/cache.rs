@@ -113,8 +113,7 @@ fn file_name(name: &str) -> String {
     for byte in name.bytes() {
         let is_plain = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         // A dot is plain but in front: `..` is no name.
-        let leads = out.is_empty() || out.ends_with("%2E");
-        if is_plain || (byte == b'.' && !leads) {
+        if is_plain || (byte == b'.' && !out.is_empty()) {
             out.push(char::from(byte));
         } else {
             // A String takes everything that is written to it.
