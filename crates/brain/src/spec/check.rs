@@ -287,7 +287,9 @@ fn auth(spec: &Spec, errors: &mut Errors) {
             errors.push(SpecError::new(format!("{path}.name"), name, "is there twice", way_out));
         }
         names.push(name.as_str());
-        let secret = |word: &str| word.starts_with(['>', '<', '#', '!']) || word.eq_ignore_ascii_case("nopass");
+        let secret = |word: &str| {
+            word.starts_with(['>', '<', '#', '!']) || word.eq_ignore_ascii_case("nopass")
+        };
         if rules.split_whitespace().any(secret) || rules.chars().any(char::is_control) {
             errors.push(SpecError::new(
                 format!("{path}.rules"),
