@@ -168,7 +168,8 @@ fn rows(page: &Text) -> Vec<(usize, &str)> {
 /// Whether a row names something that measures or shows it.
 fn is_backed(row: &str) -> bool {
     spans(row).any(|span| {
-        test_named(span).is_some() || ["make ", "interrex "].iter().any(|p| span.starts_with(p))
+        test_named(span).is_some()
+            || ["make ", "interrex ", "e2e/run "].iter().any(|p| span.starts_with(p))
     })
 }
 
