@@ -468,3 +468,14 @@ fn local_mode_refuses_what_it_would_leave_out() {
     }
     assert_eq!(good("{ pods: { antiAffinity: required } }").fits_local_mode(), Ok(()));
 }
+
+#[test]
+fn a_password_in_the_wrong_place_is_not_said_again() {
+    for name in ["requirepass", "requirepas", "masterauth", "RequirePass"] {
+        let mut resource = Resource::named("cart");
+        resource.spec.config.insert(name.to_owned(), ConfigValue("hunter2".to_owned()));
+        let errors = resource.validate().unwrap_err();
+        let text = errors.iter().map(ToString::to_string).collect::<String>();
+        assert!(text.contains(name) && !text.contains("hunter2"), "{text}");
+    }
+}
