@@ -4,6 +4,7 @@
 //! Each of them has a connection of its own: one that is stuck holds up no other (failover.md 2.5).
 
 mod calls;
+mod follow;
 mod labels;
 mod lease;
 mod notices;

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use brain::{HandoverWish, Incarnation, MemberName, Record, Version};
-use futures_util::StreamExt;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{PostParams, WatchEvent, WatchParams};
+use kube::api::PostParams;
 use kube::{Api, Client};
 use platform::{RecordStore, StoreError};
 use serde_json::Value;
@@ -17,23 +16,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::calls::{in_words, within};
+use super::follow::follow;
 use super::slice::LeaseMeta;
 use crate::names::{
     HANDOVER_ANNOTATION, MEMBERS_ANNOTATION, Names, PAUSED_ANNOTATION, RECORD_ANNOTATION,
 };
-
-/// How long one watch lasts, in seconds. A connection that died without a word is noticed by the
-/// silence after its end: short, at the cost of one request a minute.
-const WATCH_S: u32 = 60;
-
-/// How much later than asked for the end of a watch may come.
-const WATCH_GRACE: Duration = Duration::from_secs(5);
-
-/// How long a look at the whole Lease may take.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// Between two attempts at a watch that fails, doubled from the first to the second.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Fields of the record that have an annotation of their own: others than agents write them.
 const APART: [&str; 3] = ["members", "paused", "handover"];
@@ -153,7 +140,8 @@ impl LeaseRecord {
     ) -> Self {
         let (sender, seen) = watch::channel(Seen::Nothing);
         let name = names.group.clone();
-        let watched = follow(Api::namespaced(watches, namespace), name.clone(), sender);
+        let api = Api::namespaced(watches, namespace);
+        let watched = follow(api, name.clone(), move |lease| publish(&sender, lease));
         Self {
             base: Arc::new(Mutex::new(ObjectMeta {
                 name: Some(name.clone()),
@@ -243,55 +231,6 @@ impl RecordStore for LeaseRecord {
         match &*self.seen.borrow() {
             Seen::Nothing => Err(StoreError::Unavailable("the Lease was not seen yet".to_owned())),
             Seen::Record(found) => Ok(found.as_deref().cloned()),
-        }
-    }
-}
-
-/// Tells every version of one Lease, and that there is none.
-async fn follow(api: Api<Lease>, name: String, sender: watch::Sender<Seen>) {
-    let mut pause = AGAIN.0;
-    loop {
-        let Err(why) = look_and_watch(&api, &name, &sender).await else {
-            pause = AGAIN.0;
-            continue;
-        };
-        tracing::debug!(why, "the Lease cannot be watched");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(AGAIN.1);
-    }
-}
-
-/// One look at the Lease, and watches from there until one fails.
-async fn look_and_watch(
-    api: &Api<Lease>,
-    name: &str,
-    sender: &watch::Sender<Seen>,
-) -> Result<(), String> {
-    let look = within(LOOK, api.get_opt(name)).await.map_err(|error| error.to_string())?;
-    let mut from = look.as_ref().map_or_else(String::new, |lease| version(&lease.metadata).0);
-    publish(sender, look.as_ref());
-    let only = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(WATCH_S);
-    let patience = Duration::from_secs(u64::from(WATCH_S)) + WATCH_GRACE;
-    loop {
-        let opened = within(LOOK, api.watch(&only, &from)).await.map_err(|e| e.to_string())?;
-        let mut events = Box::pin(opened);
-        let end = tokio::time::Instant::now() + patience;
-        loop {
-            let next = tokio::time::timeout_at(end, events.next()).await;
-            match next.map_err(|_| "a watch does not end".to_owned())? {
-                None => break,
-                Some(Ok(WatchEvent::Added(lease) | WatchEvent::Modified(lease))) => {
-                    from = version(&lease.metadata).0;
-                    publish(sender, Some(&lease));
-                }
-                Some(Ok(WatchEvent::Deleted(lease))) => {
-                    from = version(&lease.metadata).0;
-                    publish(sender, None);
-                }
-                Some(Ok(WatchEvent::Bookmark(mark))) => from = mark.metadata.resource_version,
-                Some(Ok(WatchEvent::Error(error))) => return Err(error.message.clone()),
-                Some(Err(error)) => return Err(in_words(&error)),
-            }
         }
     }
 }

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use brain::{Epoch, Route};
-use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::api::{PostParams, WatchEvent, WatchParams};
+use kube::api::PostParams;
 use kube::{Api, Client};
 use platform::{Published, RouteStore, StoreError};
 use tokio::sync::watch;
@@ -18,19 +17,8 @@ use tokio::time::Instant;
 
 use super::Pod;
 use super::calls::within;
+use super::follow::follow;
 use crate::names::{self, ENGINE_PORT, EPOCH_ANNOTATION, Names, SLICE_MANAGER};
-
-/// How long one watch lasts, in seconds: as with the Lease, a silent death is noticed by its end.
-const WATCH_S: u32 = 60;
-
-/// How much later than asked for the end of a watch may come.
-const WATCH_GRACE: Duration = Duration::from_secs(5);
-
-/// How long a look at the slice may take.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// Pause after a watch that could not be opened.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// The newest metadata of the group's Lease: what the slice goes with.
 pub(super) type LeaseMeta = Arc<Mutex<ObjectMeta>>;
@@ -97,7 +85,11 @@ impl SliceRoute {
     ) -> Self {
         let seen = watch::Sender::new(None);
         let name = names.primary_slice();
-        let watched = follow(Api::namespaced(watches, &pod.namespace), name.clone(), seen.clone());
+        let watched = {
+            let seen = seen.clone();
+            let api = Api::namespaced(watches, &pod.namespace);
+            follow(api, name.clone(), move |slice| note(&seen, slice))
+        };
         Self {
             api: Api::namespaced(client, &pod.namespace),
             name,
@@ -249,41 +241,6 @@ impl RouteStore for SliceRoute {
             std::future::pending::<()>().await;
         }
     }
-}
-
-/// Tells every version of one slice, and that there is none.
-async fn follow(api: Api<EndpointSlice>, name: String, seen: watch::Sender<Option<Stands>>) {
-    loop {
-        if let Err(error) = look_and_watch(&api, &name, &seen).await {
-            tracing::debug!(error, "the route cannot be watched");
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-}
-
-/// One look at the slice, and one watch from there.
-async fn look_and_watch(
-    api: &Api<EndpointSlice>,
-    name: &str,
-    seen: &watch::Sender<Option<Stands>>,
-) -> Result<(), String> {
-    let look = within(LOOK, api.get_opt(name)).await.map_err(|error| error.to_string())?;
-    let version = look.as_ref().and_then(|slice| slice.metadata.resource_version.clone());
-    note(seen, look.as_ref());
-    let only = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(WATCH_S);
-    let opened = api.watch(&only, version.as_deref().unwrap_or_default());
-    let mut events = Box::pin(within(LOOK, opened).await.map_err(|error| error.to_string())?);
-    let end = Instant::now() + Duration::from_secs(u64::from(WATCH_S)) + WATCH_GRACE;
-    while let Ok(Some(event)) = tokio::time::timeout_at(end, events.next()).await {
-        match event {
-            Ok(WatchEvent::Added(slice) | WatchEvent::Modified(slice)) => note(seen, Some(&slice)),
-            Ok(WatchEvent::Deleted(_)) => note(seen, None),
-            Ok(WatchEvent::Bookmark(_)) => {}
-            Ok(WatchEvent::Error(error)) => return Err(error.message.clone()),
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Ok(())
 }
 
 /// An event of a version before the one that a write has told is old news.
