@@ -31,7 +31,7 @@ use brain::{MemberId, Memory, Settings};
 use engine::Engine;
 use engine::config::Persistence;
 use engine::flavor::FlavorError;
-use platform::{Platform, Roster};
+use platform::{Notices, Platform, Roster};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -285,8 +285,10 @@ impl<P: Platform> Beginning<P> {
         beside.spawn(watchers::housekeeping(c, h, tell_keys, inbox.clone()));
         let web = http::Web::new(&config, &handle, engine, &identity, &platform, &inbox);
         let stirred = Arc::new(Notify::new());
-        let (p, s) = (Arc::clone(&platform), Arc::clone(&stirred));
-        beside.spawn(watchers::notices(p, web.clone(), s, within));
+        if P::Notices::HEARD {
+            let (p, s) = (Arc::clone(&platform), Arc::clone(&stirred));
+            beside.spawn(watchers::notices(p, web.clone(), s, within));
+        }
         beside.spawn(http::serve(place.http, web));
         let world = World {
             platform,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brain::{MemberName, Message};
 use platform::{Platform, Roster};
@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::engine_port::lock;
 use crate::inbox::Inbox;
 use crate::keys::PeerKeys;
 use queue::Queue;
@@ -61,10 +62,6 @@ pub(crate) enum PeerError {
 
 /// The members that may come to us, and whom to ring when one has come.
 type Awake = Arc<Mutex<BTreeMap<MemberName, Arc<Notify>>>>;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Makes the dialer of one member.
 type Dialing = dyn Fn(MemberName, Arc<Queue>, Arc<Notify>) -> Dial + Send + Sync;

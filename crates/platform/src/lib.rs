@@ -132,6 +132,9 @@ pub enum Published {
 
 /// What a place is told of a member, for those who look at the place and not at the agents.
 pub trait Notices: Send + Sync + 'static {
+    /// Whether anybody is told at all: without that no report is made for it.
+    const HEARD: bool = true;
+
     /// What of a report is told: two reports that make the same notice are told once.
     type Notice: PartialEq + Clone + Send + Sync + 'static;
 
@@ -151,6 +154,8 @@ pub trait Notices: Send + Sync + 'static {
 pub struct NoNotices;
 
 impl Notices for NoNotices {
+    const HEARD: bool = false;
+
     type Notice = ();
 
     fn notice(&self, _report: &MemberReport) {}

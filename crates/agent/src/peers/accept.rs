@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use super::dial::IDLE;
 use super::frame::{self, Answer, Hello, Purpose, Session};
-use super::{Awake, Identity, PeerError, lock};
-use crate::engine_port::in_words;
+use super::{Awake, Identity, PeerError};
+use crate::engine_port::{in_words, lock};
 use crate::inbox::{Inbox, tell};
 use crate::keys::random_hex;
 
