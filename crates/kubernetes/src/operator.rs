@@ -29,6 +29,7 @@ use tokio::sync::watch;
 
 use crate::crd::Redis;
 use crate::names::{GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL};
+use crate::platform::in_words;
 
 pub use group::PassError;
 pub use web::Metrics;
@@ -170,7 +171,7 @@ async fn control(client: &Client, options: &Options, metrics: &Arc<Metrics>) {
         .run(reconcile, |_, _, _| Action::requeue(AFTER_ERROR), context)
         .for_each(|outcome| async move {
             if let Err(error) = outcome {
-                tracing::debug!(error = group::in_words(&error), "a pass failed");
+                tracing::debug!(error = in_words(&error), "a pass failed");
             }
         })
         .await;
@@ -197,7 +198,7 @@ async fn reconcile(redis: Arc<Redis>, context: Arc<Context>) -> Result<Action, P
     let name = redis.meta().name.clone().unwrap_or_default();
     match &outcome {
         Ok(_) => tracing::debug!(name, "passed"),
-        Err(error) => tracing::warn!(name, error = group::in_words(error), "a pass failed"),
+        Err(error) => tracing::warn!(name, error = in_words(error), "a pass failed"),
     }
     Ok(outcome?.map_or_else(Action::await_change, Action::requeue))
 }

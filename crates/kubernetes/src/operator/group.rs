@@ -20,6 +20,7 @@ use super::web::Metrics;
 use crate::crd::{Redis, Status};
 use crate::names::{HANDOVER_ANNOTATION, MEMBERS_ANNOTATION, Names};
 use crate::objects::{self, Objects, Options};
+use crate::platform::in_words;
 
 /// While something is under way it is looked at again this soon, should no event tell of it.
 const SOON: Duration = Duration::from_secs(5);
@@ -358,10 +359,4 @@ impl<'a> Group<'a> {
             tracing::debug!(%error, "an Event is lost");
         }
     }
-}
-
-/// An error with all its causes, in one line.
-pub(super) fn in_words(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -2,7 +2,6 @@
 //! figures.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,7 +39,6 @@ pub struct Metrics {
     passes: Family<Pass, Counter>,
     duration: Histogram,
     leads: Gauge,
-    total: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -55,7 +53,7 @@ impl Default for Metrics {
         registry.register("pass_seconds", "How long a pass takes", duration.clone());
         registry.register("leads", "1 while this operator works, 0 while it waits", leads.clone());
         let registry = Mutex::new(registry);
-        Self { registry, writes, passes, duration, leads, total: AtomicU64::new(0) }
+        Self { registry, writes, passes, duration, leads }
     }
 }
 
@@ -64,7 +62,6 @@ impl Metrics {
     pub(super) fn wrote(&self, verb: &str, kind: &str) {
         let write = Write { verb: verb.to_owned(), kind: kind.to_owned() };
         self.writes.get_or_create(&write).inc();
-        self.total.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a pass.
