@@ -21,6 +21,7 @@ const SEEDS: &[(u64, &str)] = &[
     (5918, "two empty copies waited for each other"),
     (4629, "an appointed member's engine counted anew: its line began where nobody ever came"),
     (5178, "an engine that a sync had emptied was called half (a fault of the simulator)"),
+    (281, "a promotion whose answer was late was never taken note of, and nobody was let in again"),
     (1347, "without a gate, an engine whose agent is frozen: a class of its own, no violation"),
     (
         6203,

@@ -378,6 +378,10 @@ impl Election {
         let want = self.engine.want.clone();
         if self.engine.posture() == Some(want.clone()) && self.engine.posture_under_way().is_none()
         {
+            if want == Posture::Primary {
+                // The answer to a promotion can be lost where the promotion is not.
+                self.on_promoted(now);
+            }
             return;
         }
         match self.engine.posture_under_way() {

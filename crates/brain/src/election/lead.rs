@@ -496,10 +496,13 @@ impl Election {
         self.publish_route();
     }
 
-    /// Sends clients here, and reads to the fresh replicas.
+    /// Sends clients here, and reads to the fresh replicas. Begun with the promotion, not after it:
+    /// the record names this member alone already, and a route takes longer than a promotion
+    /// (failover.md 2.13).
     pub(super) fn publish_route(&mut self) {
         let Some(leading) = &self.leading else { return };
-        if leading.state != State::Writable {
+        let leads = matches!(leading.state, State::Preparing | State::Promoting | State::Writable);
+        if !leads || leading.gave {
             return;
         }
         let mut replicas: Vec<MemberName> = self
