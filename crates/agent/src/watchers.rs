@@ -28,6 +28,10 @@ const HOUSEKEEPING: Duration = Duration::from_secs(30);
 /// How long a notice may be out of date when nothing is decided.
 const NOTICE: Duration = Duration::from_secs(5);
 
+/// A change is told once it has lasted this long. A takeover passes through several roles, and every
+/// change of a label makes the cluster write other routes, which the primary's own then waits for.
+const SETTLED: Duration = Duration::from_millis(300);
+
 /// Free space below this share keeps a member from taking over a primary's load (failover.md 2.12,
 /// disk full).
 const DISK_FREE_MIN_PERCENT: u64 = 10;
@@ -96,7 +100,8 @@ pub(crate) async fn route<P: Platform>(
     }
 }
 
-/// Tells the place what this member is, whenever that has changed, until it has been told.
+/// Tells the place what this member is, whenever that has changed and settled, until it has been
+/// told.
 pub(crate) async fn notices<P: Platform>(
     platform: Arc<P>,
     web: Web,
@@ -108,6 +113,11 @@ pub(crate) async fn notices<P: Platform>(
     loop {
         // Between two decisions only the engine's link changes, which the next decision sees.
         let _ = tokio::time::timeout(NOTICE, stirred.notified()).await;
+        let Some(report) = web.report().await else { continue };
+        if told.as_ref() == Some(&platform.notices().notice(&report)) {
+            continue;
+        }
+        tokio::time::sleep(SETTLED).await;
         let Some(report) = web.report().await else { continue };
         let notice = platform.notices().notice(&report);
         if told.as_ref() == Some(&notice) {
