@@ -10,13 +10,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 /// One kind of write.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -43,7 +44,9 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("interrex_operator");
+        let mut whole = Registry::default();
+        whole.register_collector(Box::new(Memory));
+        let registry = whole.sub_registry_with_prefix("interrex_operator");
         let (writes, passes) = (Family::default(), Family::default());
         // From 2 ms, the least that a pass needs, to 16 s, more than any call may take.
         let duration = Histogram::new(exponential_buckets(0.002, 2.0, 14));
@@ -52,7 +55,7 @@ impl Default for Metrics {
         registry.register("passes", "Passes over a group, by result", passes.clone());
         registry.register("pass_seconds", "How long a pass takes", duration.clone());
         registry.register("leads", "1 while this operator works, 0 while it waits", leads.clone());
-        let registry = Mutex::new(registry);
+        let registry = Mutex::new(whole);
         Self { registry, writes, passes, duration, leads }
     }
 }
@@ -75,6 +78,28 @@ impl Metrics {
     pub(super) fn leads(&self, leads: bool) {
         self.leads.set(i64::from(leads));
     }
+}
+
+/// How much memory the process takes, by the name that everybody's dashboards know.
+#[derive(Debug)]
+struct Memory;
+
+impl Collector for Memory {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return Ok(()) };
+        let Some(bytes) = resident_bytes(&status) else { return Ok(()) };
+        let gauge = ConstGauge::new(bytes);
+        let what = "Resident memory of the process";
+        let name = "process_resident_memory";
+        let one = encoder.encode_descriptor(name, what, Some(&Unit::Bytes), gauge.metric_type())?;
+        gauge.encode(one)
+    }
+}
+
+/// `VmRSS` of a process's status, which the kernel gives in KiB.
+fn resident_bytes(status: &str) -> Option<i64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<i64>().ok()? * 1024)
 }
 
 /// What is served.
@@ -112,5 +137,24 @@ async fn metrics(State(page): State<Page>) -> Response {
             ([(axum::http::header::CONTENT_TYPE, kind)], text).into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_have_the_names_that_dashboards_know() {
+        let metrics = Metrics::default();
+        metrics.wrote("patch", "Redis/status");
+        let mut text = String::new();
+        encode(&mut text, &metrics.registry.lock().unwrap()).unwrap();
+        assert!(text.contains("interrex_operator_writes_total{verb=\"patch\""), "{text}");
+        if cfg!(target_os = "linux") {
+            assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
+        }
+        assert_eq!(resident_bytes("VmHWM:\t 9 kB\nVmRSS:\t   1204 kB\n"), Some(1_232_896));
+        assert_eq!(resident_bytes("VmRSS:\t many\n"), None);
     }
 }
