@@ -26,7 +26,7 @@ name=${2:-interrex.io/interrex:$version}
 out=${3:-$root/target/image.tar}
 
 [[ -x $binary ]] || die "$binary is no program" "leave it out, and it is built"
-! ldd "$binary" 2>/dev/null | grep -q '=>' ||
+! ldd "$binary" 2>/dev/null | grep '=>' >/dev/null ||
     die "$binary needs shared libraries, and an empty image has none" \
         "build it by scripts/build-static.sh"
 work=$(mktemp -d)

@@ -73,7 +73,7 @@ fault_boot() {
 }
 
 no_port() { ! in_control ip link show "$(port_of "$1")"; }
-port_is_down() { ! in_control ip -o link show "$(port_of "$1")" | grep -q '[<,]UP[,>]'; }
+port_is_down() { ! in_control ip -o link show "$(port_of "$1")" | grep '[<,]UP[,>]' >/dev/null; }
 reaches_control() { in_host "$1" timeout 1 bash -c "exec 3<>/dev/tcp/$control_ip/53"; }
 
 # --- the API server ---------------------------------------------------------------------------
@@ -143,7 +143,8 @@ find_container() {
     return 1
 }
 
-container_runs() { on_node_ctr "$1" tasks list | grep -q "^$2 .*RUNNING"; }
+# All of the list is read: one that is cut short fails its writer, and with it the pipe.
+container_runs() { on_node_ctr "$1" tasks list | grep "^$2 .*RUNNING" >/dev/null; }
 container_is_gone() { ! container_runs "$@"; }
 
 fault_kill_container() {

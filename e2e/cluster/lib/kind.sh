@@ -16,7 +16,7 @@ kind_up() {
     local archive
     require_kind
     mkdir -p "$cache"
-    if ! kind get clusters 2>/dev/null | grep -qx "$kind_name"; then
+    if ! kind get clusters 2>/dev/null | grep -x "$kind_name" >/dev/null; then
         kind create cluster --name "$kind_name" --kubeconfig "$kind_kubeconfig" --wait 120s \
             --image "kindest/node:v$kubernetes_version" --config "$here/manifests/kind.yaml" >&2 ||
             die "kind made no cluster" "kind delete cluster --name $kind_name, and try again"

@@ -114,7 +114,7 @@ reaches_itself() {
     ((count == 3))
 }
 speaks() {
-    kubectl -n selftest logs engine-0 | grep -q 'Ready to accept connections' &&
+    kubectl -n selftest logs engine-0 | grep 'Ready to accept connections' >/dev/null &&
         [[ $(in_pod engine-0 id -u) == 999 ]]
 }
 may_not() {
@@ -130,7 +130,7 @@ grows() {
 }
 loses_api() { ! in_host "$1" timeout 1 bash -c "exec 3<>/dev/tcp/$control_ip/6443"; }
 finds_api() { in_host "$1" timeout 1 bash -c "exec 3<>/dev/tcp/$control_ip/6443"; }
-pod_answers() { in_pod "$1" timeout 2 redis-cli -h "$2" ping | grep -q PONG; }
+pod_answers() { in_pod "$1" timeout 2 redis-cli -h "$2" ping | grep PONG >/dev/null; }
 pod_silent() { ! pod_answers "$@"; }
 restarted() { (($(of_pod "$1" '.status.containerStatuses[0].restartCount') >= $2)); }
 api_silent() { ! kubectl get --raw /readyz --request-timeout=2s; }
