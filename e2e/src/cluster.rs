@@ -1,11 +1,23 @@
 //! What the tests ask of the API server: namespaces, pods, claims, events.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::api::{DeleteParams, ListParams, PostParams};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource as _, ResourceExt};
+use kubernetes::crd::{READY, Redis};
+use kubernetes::names::GROUP_LABEL;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::error::Error;
@@ -40,6 +52,19 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    #[cfg(test)]
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            uid: format!("uid-of-{name}"),
+            address: String::new(),
+            host: String::new(),
+            is_ready: true,
+            restarts: 0,
+            is_leaving: false,
+        }
+    }
+
     fn of(pod: &Pod) -> Self {
         let status = pod.status.as_ref();
         let conditions = status.and_then(|status| status.conditions.as_ref());
@@ -145,6 +170,77 @@ impl Cluster {
         deleted.map(drop).map_err(Error::kube(format!("delete the claim {name}")))
     }
 
+    /// Whether there is such a Deployment.
+    pub(crate) async fn has_deployment(&self, namespace: &str, name: &str) -> Result<bool, Error> {
+        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
+        let found = deployments.get_opt(name).await;
+        found.map(|found| found.is_some()).map_err(Error::kube(format!("look for {name}")))
+    }
+
+    /// A group's resource.
+    pub(crate) async fn resource(&self, namespace: &str, name: &str) -> Result<Redis, Error> {
+        let resources: Api<Redis> = Api::namespaced(self.client.clone(), namespace);
+        resources.get(name).await.map_err(Error::kube(format!("read the resource {name}")))
+    }
+
+    /// How many resources of a namespace are ready, and tell so of their newest spec.
+    pub(crate) async fn ready_resources(&self, namespace: &str) -> Result<usize, Error> {
+        let resources: Api<Redis> = Api::namespaced(self.client.clone(), namespace);
+        let listed = resources.list(&ListParams::default()).await;
+        let listed = listed.map_err(Error::kube(format!("list the resources of {namespace}")))?;
+        Ok(listed.iter().filter(|resource| is_ready(resource)).count())
+    }
+
+    /// The version of every group's Lease.
+    pub(crate) async fn leases(&self, namespace: &str) -> Result<Vec<(String, String)>, Error> {
+        let listed = self.metadata::<Lease>(namespace).await?;
+        let version = |meta: ObjectMeta| meta.resource_version.unwrap_or_default();
+        Ok(listed
+            .into_iter()
+            .map(|meta| (meta.name.clone().unwrap_or_default(), version(meta)))
+            .collect())
+    }
+
+    /// What an operator may have written of the groups of a namespace, and the version of each:
+    /// the number of its changes where the object counts them, since others write into its status.
+    pub(crate) async fn versions(
+        &self,
+        namespace: &str,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let mut versions = BTreeMap::new();
+        let mut add = |kind: &str, metas: Vec<ObjectMeta>| {
+            for meta in metas {
+                let counted = meta.generation.map(|generation| generation.to_string());
+                let version = counted.or(meta.resource_version).unwrap_or_default();
+                versions.insert(format!("{kind}/{}", meta.name.unwrap_or_default()), version);
+            }
+        };
+        add("StatefulSet", self.metadata::<StatefulSet>(namespace).await?);
+        add("Service", self.metadata::<Service>(namespace).await?);
+        add("ConfigMap", self.metadata::<ConfigMap>(namespace).await?);
+        add("Secret", self.metadata::<Secret>(namespace).await?);
+        add("ServiceAccount", self.metadata::<ServiceAccount>(namespace).await?);
+        add("Role", self.metadata::<Role>(namespace).await?);
+        add("RoleBinding", self.metadata::<RoleBinding>(namespace).await?);
+        add("PodDisruptionBudget", self.metadata::<PodDisruptionBudget>(namespace).await?);
+        Ok(versions)
+    }
+
+    /// The metadata of all objects of this kind that belong to groups.
+    async fn metadata<K>(&self, namespace: &str) -> Result<Vec<ObjectMeta>, Error>
+    where
+        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let objects: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        let listed = objects.list_metadata(&ListParams::default().labels(GROUP_LABEL)).await;
+        let what = format!("list what there is of {} in {namespace}", K::kind(&()));
+        let listed = listed.map_err(Error::kube(what))?;
+        Ok(listed.items.into_iter().map(|object| object.metadata).collect())
+    }
+
     /// The messages of a namespace's events of type `Warning`.
     pub(crate) async fn warnings(&self, namespace: &str) -> Result<Vec<String>, Error> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), namespace);
@@ -156,6 +252,13 @@ impl Cluster {
         };
         Ok(listed.iter().map(words).collect())
     }
+}
+
+/// Whether a resource is ready, as `kubectl wait` sees it.
+pub(crate) fn is_ready(resource: &Redis) -> bool {
+    let status = resource.status.clone().unwrap_or_default();
+    let ready = |condition: &Condition| condition.type_ == READY && condition.status == "True";
+    status.observed_generation == resource.meta().generation && status.conditions.iter().any(ready)
 }
 
 /// An object from JSON that the tests wrote themselves.

@@ -14,6 +14,7 @@ use crate::stage::{Renewed, Stage};
 use crate::verdict::Event;
 
 mod api;
+mod changes;
 mod hosts;
 mod pods;
 
@@ -58,6 +59,34 @@ pub(crate) enum Deed {
         /// How long in the full set.
         full: Duration,
     },
+    /// The resource asks for more members, then for fewer, with the primary among those that go.
+    Scale,
+    /// The resource asks for something that every pod must be made anew for.
+    Roll {
+        /// What.
+        what: Change,
+    },
+    /// The operator, which was away, starts.
+    OperatorBack,
+    /// Resources that make no sense are given to the API server: no harm, and no stage.
+    WrongSpecs,
+    /// Many groups are left alone: no harm, and no stage.
+    Rest {
+        /// How many groups in the short set.
+        short: u32,
+        /// How many in the full set.
+        full: u32,
+    },
+}
+
+/// What is rolled out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Change {
+    /// Another version of the engine.
+    Image,
+    /// A directive that takes effect only at a start.
+    Directive,
 }
 
 /// A deed that was done.
@@ -104,8 +133,10 @@ pub(crate) async fn commit(
     number: u32,
 ) -> Result<(Event, Look), Error> {
     let done = match deed {
-        // Makes its own stages: see `run`.
-        Deed::Apply => Done::beginning(stage, before, "").await?,
+        // They need no stage: see `run`.
+        Deed::Apply | Deed::WrongSpecs | Deed::Rest { .. } => {
+            Done::beginning(stage, before, "").await?
+        }
         Deed::KillEngine => pods::kill_engine(stage, before).await?,
         Deed::KillContainer { held_back } => pods::kill_container(stage, before, held_back).await?,
         Deed::DeletePod => pods::delete(stage, before).await?,
@@ -117,6 +148,9 @@ pub(crate) async fn commit(
         Deed::StopApi { short, full } => {
             api::stop(stage, before, if is_full { full } else { short }).await?
         }
+        Deed::Scale => changes::scale(stage, before).await?,
+        Deed::Roll { what } => changes::roll(stage, before, what, number).await?,
+        Deed::OperatorBack => changes::operator_back(stage, before).await?,
     };
     let after = stage.healthy(&done.renewed).await?;
     let noticed = stage.noticed(done.from, &after).await?;

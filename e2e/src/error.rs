@@ -33,6 +33,12 @@ pub(crate) enum Error {
         /// The end of what it said.
         words: String,
     },
+    /// Something that cannot be done on this cluster.
+    #[error("not to be had here: {why}")]
+    NotHere {
+        /// Why.
+        why: String,
+    },
     /// A pod that cannot be asked.
     #[error("cannot ask {address} for {path}")]
     Call {
@@ -73,6 +79,14 @@ pub(crate) enum Error {
         /// What was missing in the end.
         missing: String,
     },
+    /// A file of the tree.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Where.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// A file.
     #[error("cannot write {}", path.display())]
     Write {
@@ -92,7 +106,7 @@ impl Error {
 
     /// Whether a fault cannot be made on this cluster.
     pub(crate) fn is_not_here(&self) -> bool {
-        matches!(self, Self::Command { code: 4, .. })
+        matches!(self, Self::Command { code: 4, .. } | Self::NotHere { .. })
     }
 
     /// The error with all its causes.

@@ -2,7 +2,7 @@
 //! agents in them say.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use trial::target::Seat;
 
 use crate::cluster::{Cluster, Place};
 use crate::error::Error;
+use crate::rows::{Maker, Setting};
 use crate::tools::Tools;
 use crate::wait::until;
 
@@ -108,17 +109,27 @@ impl Look {
 }
 
 impl Group {
-    /// Renders the objects of a spec and gives them to the API server; does not wait for anything.
-    pub(crate) async fn apply(
+    /// Gives the API server what makes this group, and does not wait for anything: its objects, or
+    /// a resource for the operator.
+    pub(crate) async fn make(
         cluster: &Cluster,
         tools: &Tools,
         namespace: &str,
-        spec: &Path,
+        setting: Setting,
     ) -> Result<Self, Error> {
-        let objects = tools.render(spec, namespace, false).await?;
-        let secret = tools.render(spec, namespace, true).await?;
-        tools.kubectl("apply", &objects).await?;
-        tools.kubectl("create", &secret).await?;
+        let file = tools.tree.join(setting.place().1);
+        match setting.maker() {
+            Maker::Render => {
+                let objects = tools.render(&file, namespace, false).await?;
+                let secret = tools.render(&file, namespace, true).await?;
+                tools.kubectl(&["apply", "-f", "-"], Some(&objects)).await?;
+                tools.kubectl(&["create", "-f", "-"], Some(&secret)).await?;
+            }
+            Maker::Operator => {
+                let file = file.to_string_lossy();
+                tools.kubectl(&["-n", namespace, "apply", "-f", &file], None).await?;
+            }
+        }
         Ok(Self {
             cluster: cluster.clone(),
             namespace: namespace.to_owned(),

@@ -26,6 +26,11 @@ pub(crate) async fn ask<T: DeserializeOwned>(
     serde_json::from_str(&text).map_err(|source| Error::Answer { who: who(), source })
 }
 
+/// Asks, and gives back the text that comes.
+pub(crate) async fn text(address: &str, path: &str, within: Duration) -> Result<String, Error> {
+    call(address, "GET", path, None::<&()>, within).await
+}
+
 async fn call(
     address: &str,
     method: &str,

@@ -19,7 +19,10 @@ mod deeds;
 mod error;
 mod group;
 mod http;
+mod operator;
+mod refusals;
 mod report;
+mod rest;
 mod rows;
 mod run;
 mod stage;
@@ -91,7 +94,12 @@ async fn run(arguments: &Arguments) -> Result<u8, Error> {
     let tree = std::path::absolute(&arguments.tree)
         .map_err(|source| Error::Write { path: arguments.tree.clone(), source })?;
     let out = tree.join("e2e/out");
-    let tools = Tools { tree, binary: arguments.binary.clone(), image: arguments.image.clone() };
+    let tools = Tools {
+        tree,
+        binary: arguments.binary.clone(),
+        image: arguments.image.clone(),
+        is_foreign: std::env::var_os("E2E_KUBECONFIG").is_some(),
+    };
     let cluster = Cluster::connect().await?;
     let plan = Plan {
         rows,

@@ -1,13 +1,11 @@
-//! Every row of the table: what is done, how often, and what it must show.
-//!
-//! What needs the operator (scale, rolls, wrong specs refused at admission, its own absence and
-//! return, a hundred groups at rest) comes as rows of this list together with the operator. A row
-//! that cannot run is not here.
-
-use std::time::Duration;
+//! What a row of the table is: what is done, to which group, how often, and what it must show.
 
 use crate::deeds::Deed;
 use crate::verdict::shown;
+
+mod list;
+
+pub(crate) use list::rows;
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -41,6 +39,21 @@ pub(crate) enum Setting {
     Memory,
     /// The default profile, where every kube-proxy writes routes at most once a second.
     SlowRoutes,
+    /// A resource that the operator looks after, with volumes.
+    Operated,
+    /// The same, after the operator was taken away.
+    Unwatched,
+    /// Many small groups that the operator looks after.
+    Many,
+}
+
+/// Who makes the objects of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// `interrex render`: there is no operator.
+    Render,
+    /// The operator.
+    Operator,
 }
 
 impl Setting {
@@ -52,6 +65,17 @@ impl Setting {
             Self::Fast => ("fast", "e2e/groups/fast.yaml"),
             Self::Memory => ("memory", "e2e/groups/memory.yaml"),
             Self::SlowRoutes => ("slow-routes", "e2e/groups/default.yaml"),
+            Self::Operated => ("operated", "e2e/groups/operated.yaml"),
+            Self::Unwatched => ("unwatched", "e2e/groups/default.yaml"),
+            Self::Many => ("many", "e2e/groups/small.yaml"),
+        }
+    }
+
+    /// Who makes its groups.
+    pub(crate) fn maker(self) -> Maker {
+        match self {
+            Self::Default | Self::Fast | Self::Memory | Self::SlowRoutes => Maker::Render,
+            Self::Fresh | Self::Operated | Self::Unwatched | Self::Many => Maker::Operator,
         }
     }
 }
@@ -118,171 +142,6 @@ impl Bars {
         let words: Vec<String> = words.collect();
         if words.is_empty() { "printed".to_owned() } else { words.join(", ") }
     }
-}
-
-const FREEZE: Duration = Duration::from_secs(30);
-const CUT: Duration = Duration::from_secs(15);
-
-/// All rows, in the order in which they are done: those that break hosts or the API server last.
-pub(crate) fn rows() -> Vec<Row> {
-    [of_pods(), of_lost_pods(), of_hosts()].concat()
-}
-
-fn row(
-    name: &'static str,
-    title: &'static str,
-    setting: Setting,
-    deed: Deed,
-    (short, full): (u32, u32),
-    bars: Bars,
-) -> Row {
-    Row { name, title, setting, deed, short, full, bars }
-}
-
-/// One member dies, and comes back as it was.
-fn of_pods() -> Vec<Row> {
-    use Setting::{Default, Fresh, SlowRoutes};
-    let fresh = Bars { has_load: false, ..Bars::gap(8_000.0, 20_000.0) };
-    vec![
-        row("apply", "applied until ready", Fresh, Deed::Apply, (3, 20), fresh),
-        row(
-            "pod-delete",
-            "primary's pod deleted",
-            Default,
-            Deed::DeletePod,
-            (5, 50),
-            Bars::gap(100.0, 300.0).nothing_lost(),
-        ),
-        row(
-            "engine-kill",
-            "engine killed in its pod",
-            Default,
-            Deed::KillEngine,
-            (5, 50),
-            Bars::gap(200.0, 1_000.0),
-        ),
-        row(
-            "container-kill",
-            "container killed with its agent",
-            Default,
-            Deed::KillContainer { held_back: false },
-            (3, 10),
-            Bars::most(4_000.0),
-        ),
-        row(
-            "container-kill-held",
-            "the same, restart held back",
-            Default,
-            Deed::KillContainer { held_back: true },
-            (2, 10),
-            Bars::most(6_500.0),
-        ),
-        row(
-            "pod-delete-1s",
-            "pod deleted, minSyncPeriod 1 s",
-            SlowRoutes,
-            Deed::DeletePod,
-            (0, 20),
-            Bars::NONE.nothing_lost(),
-        ),
-        row(
-            "engine-kill-1s",
-            "engine killed, minSyncPeriod 1 s",
-            SlowRoutes,
-            Deed::KillEngine,
-            (0, 20),
-            Bars::NONE,
-        ),
-    ]
-}
-
-/// More is lost than one member.
-fn of_lost_pods() -> Vec<Row> {
-    use Setting::{Default, Memory};
-    let lossy = Bars { lost: Lost::Everything, ..Bars::NONE };
-    vec![
-        row(
-            "all-pods",
-            "every pod deleted at once",
-            Default,
-            Deed::DeleteAll { keeps: true },
-            (1, 5),
-            Bars::most(20_000.0),
-        ),
-        row(
-            "pod-and-claim",
-            "primary's pod and claim deleted",
-            Default,
-            Deed::DeleteWithClaim,
-            (1, 5),
-            Bars::NONE.nothing_lost(),
-        ),
-        row(
-            "all-pods-memory",
-            "every pod deleted, memory only",
-            Memory,
-            Deed::DeleteAll { keeps: false },
-            (1, 3),
-            lossy,
-        ),
-    ]
-}
-
-/// A host or the API server is away.
-fn of_hosts() -> Vec<Row> {
-    use Setting::{Default, Fast};
-    // A load of four writers is never silent for so long by itself.
-    let no_gap = Bars::most(150.0).nothing_lost();
-    vec![
-        row(
-            "host-drain",
-            "primary's host drained",
-            Default,
-            Deed::Drain,
-            (2, 10),
-            Bars::gap(100.0, 300.0).nothing_lost(),
-        ),
-        row(
-            "host-freeze",
-            "host frozen for 30 s",
-            Default,
-            Deed::Freeze { length: FREEZE },
-            (1, 10),
-            Bars::most(6_500.0).old_stops(4_500.0),
-        ),
-        row(
-            "host-cut",
-            "host cut from the network",
-            Default,
-            Deed::Cut { length: CUT },
-            (1, 10),
-            Bars::most(6_500.0).old_stops(4_500.0),
-        ),
-        row(
-            "host-freeze-fast",
-            "host frozen, profile fast",
-            Fast,
-            Deed::Freeze { length: FREEZE },
-            (1, 10),
-            Bars::most(4_000.0).old_stops(2_600.0),
-        ),
-        row(
-            "host-cut-fast",
-            "host cut, profile fast",
-            Fast,
-            Deed::Cut { length: CUT },
-            (1, 10),
-            Bars::most(4_000.0).old_stops(2_600.0),
-        ),
-        row(
-            "api-stop",
-            "API server stopped",
-            Default,
-            Deed::StopApi { short: Duration::from_secs(60), full: Duration::from_secs(600) },
-            (1, 1),
-            no_gap,
-        ),
-    ]
 }
 
 #[cfg(test)]

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, is_ready};
 use crate::deeds::{self, Deed};
 use crate::error::Error;
 use crate::group::{Group, statuses};
-use crate::rows::{Row, Setting};
+use crate::operator::Operator;
+use crate::rows::{Maker, Row, Setting};
 use crate::stage::Stage;
 use crate::tools::Tools;
 use crate::verdict::{Event, Outcome, Verdict, shown};
+use crate::wait::until;
+use crate::{refusals, rest};
 
 /// From the first object to a group that serves: what is longer counts as never.
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -37,28 +40,48 @@ pub(crate) struct Plan {
 
 /// Does all rows, setting by setting, in the order in which they come.
 pub(crate) async fn run(plan: &Plan, cluster: &Cluster, tools: &Tools) -> Vec<Outcome> {
-    let runner = Runner { plan, cluster, tools };
+    let runner = Runner { plan, cluster, tools, operator: Operator::of(cluster, tools) };
+    let needs_operator = |row: &Row| row.setting.maker() == Maker::Operator;
+    let installed = match plan.rows.iter().any(|(row, _)| needs_operator(row)) {
+        true => Some(runner.operator.install().await),
+        false => None,
+    };
     let mut outcomes = Vec::new();
     for rows in plan.rows.chunk_by(|one, next| one.0.setting == next.0.setting) {
-        outcomes.extend(runner.setting(rows).await);
+        let missing = installed.as_ref().and_then(|done| done.as_ref().err());
+        match missing.filter(|_| rows.iter().any(|(row, _)| needs_operator(row))) {
+            Some(error) => outcomes.extend(rows.iter().map(|(row, _)| ended(row, error))),
+            None => outcomes.extend(runner.setting(rows).await),
+        }
+    }
+    if matches!(installed, Some(Ok(()))) && !plan.keep {
+        said("the operator is not removed", runner.operator.remove().await);
     }
     outcomes
+}
+
+/// Says what went wrong with something that the rows do not depend on.
+fn said(what: &str, done: Result<(), Error>) {
+    if let Err(error) = done {
+        say(&format!("{what}: {}", error.chain()));
+    }
 }
 
 struct Runner<'a> {
     plan: &'a Plan,
     cluster: &'a Cluster,
     tools: &'a Tools,
+    operator: Operator<'a>,
 }
 
 impl Runner<'_> {
     async fn setting(&self, rows: &[(Row, u32)]) -> Vec<Outcome> {
         let Some((first, _)) = rows.first() else { return Vec::new() };
         match first.setting {
-            Setting::Fresh => {
+            Setting::Fresh | Setting::Many => {
                 let mut outcomes = Vec::new();
                 for (row, runs) in rows {
-                    outcomes.push(self.apply(row, *runs).await);
+                    outcomes.push(self.without_stage(row, *runs).await);
                 }
                 outcomes
             }
@@ -68,9 +91,12 @@ impl Runner<'_> {
                     Ok(()) => self.on_stage(rows).await,
                     Err(error) => rows.iter().map(|(row, _)| ended(row, &error)).collect(),
                 };
-                if let Err(error) = self.tools.proxy(USUAL_PERIOD).await {
-                    say(&format!("kube-proxies stay slow: {}", error.chain()));
-                }
+                said("kube-proxies stay slow", self.tools.proxy(USUAL_PERIOD).await.map(drop));
+                outcomes
+            }
+            Setting::Unwatched => {
+                let outcomes = self.on_stage(rows).await;
+                said("the operator stays away", self.operator.start().await);
                 outcomes
             }
             _ => self.on_stage(rows).await,
@@ -82,9 +108,8 @@ impl Runner<'_> {
         let (name, spec) = first.setting.place();
         let namespace = self.namespace(&format!("{name}-{}", first.name));
         say(&format!("{namespace}: making a group of {spec}"));
-        let spec = self.tools.tree.join(spec);
         let mut outcomes = Vec::new();
-        match Stage::set(self.cluster, self.tools, &namespace, &spec).await {
+        match self.stage(&namespace, first.setting).await {
             Ok(mut stage) => {
                 for (row, runs) in rows {
                     let outcome = self.row(&mut stage, row, *runs).await;
@@ -98,6 +123,14 @@ impl Runner<'_> {
         }
         self.clean(&namespace).await;
         outcomes
+    }
+
+    async fn stage(&self, namespace: &str, setting: Setting) -> Result<Stage, Error> {
+        let stage = Stage::set(self.cluster, self.tools, namespace, setting).await?;
+        if setting == Setting::Unwatched {
+            self.operator.stop().await?;
+        }
+        Ok(stage)
     }
 
     async fn row(&self, stage: &mut Stage, row: &Row, runs: u32) -> Outcome {
@@ -135,14 +168,13 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Groups from nothing, each in a namespace of its own, as a newcomer makes one.
-    async fn apply(&self, row: &Row, runs: u32) -> Outcome {
+    /// Each time in a namespace of its own.
+    async fn without_stage(&self, row: &Row, runs: u32) -> Outcome {
+        say(&format!("{}: {} times", row.title, runs));
         let mut outcome = Outcome::of(row);
-        debug_assert_eq!(row.deed, Deed::Apply);
         for number in 0..runs {
-            let namespace = self.namespace(&format!("fresh-{number}"));
-            let applied = self.apply_once(row, &namespace, number).await;
-            match applied {
+            let namespace = self.namespace(&format!("{}-{number}", row.name));
+            match self.once(row, &namespace, number).await {
                 Ok(event) => {
                     tell(row, &event);
                     outcome.events.push(event);
@@ -158,20 +190,42 @@ impl Runner<'_> {
         outcome
     }
 
-    async fn apply_once(&self, row: &Row, namespace: &str, number: u32) -> Result<Event, Error> {
-        let spec = self.tools.tree.join(row.setting.place().1);
+    async fn once(&self, row: &Row, namespace: &str, number: u32) -> Result<Event, Error> {
         self.cluster.make_namespace(namespace).await?;
+        match row.deed {
+            Deed::WrongSpecs => refusals::all(self.tools, namespace, number).await,
+            Deed::Rest { short, full } => {
+                let groups = if self.plan.is_full { full } else { short };
+                let file = self.tools.tree.join(row.setting.place().1);
+                let spec = std::fs::read_to_string(&file)
+                    .map_err(|source| Error::Read { path: file, source })?;
+                rest::watch(self.cluster, self.tools, namespace, &spec, groups).await
+            }
+            _ => self.apply(row, namespace, number).await,
+        }
+    }
+
+    /// A group from nothing, as a newcomer makes one, until `kubectl wait` would end.
+    async fn apply(&self, row: &Row, namespace: &str, number: u32) -> Result<Event, Error> {
         let begun = Instant::now();
-        let group = Group::apply(self.cluster, self.tools, namespace, &spec).await?;
-        let look = group.ready(READY_WITHIN).await?;
+        let group = Group::make(self.cluster, self.tools, namespace, row.setting).await?;
+        until("the resource to be ready", READY_WITHIN, async || {
+            let resource = self.cluster.resource(namespace, "cart").await;
+            let resource = resource.map_err(|error| error.chain())?;
+            let said = resource.status.as_ref().and_then(|status| status.message.clone());
+            if is_ready(&resource) { Ok(()) } else { Err(said.unwrap_or_default()) }
+        })
+        .await?;
         let ready_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        // What it says of itself must be so.
+        let look = group.ready(READY_WITHIN).await?;
         Ok(Event {
             number,
             victim: namespace.to_owned(),
             primaries: (String::new(), look.primary()),
             epochs: (0, look.group.epoch()),
             measured_ms: ready_ms,
-            healthy_ms: ready_ms,
+            healthy_ms: begun.elapsed().as_secs_f64() * 1000.0,
             writes_back: true,
             ..Event::default()
         })

@@ -1,6 +1,5 @@
 //! A scenario group's stage: one namespace, one group, one client pod that makes the load.
 
-use std::path::Path;
 use std::time::Duration;
 
 use trial::journal::At;
@@ -9,6 +8,7 @@ use trial::station::{Members, Noticed};
 use crate::cluster::Cluster;
 use crate::error::Error;
 use crate::group::{Group, Life, Look};
+use crate::rows::Setting;
 use crate::station::Station;
 use crate::tools::Tools;
 use crate::wait::until;
@@ -53,7 +53,7 @@ impl Renewed {
     }
 
     /// What has not changed yet.
-    fn missing(&self, look: &Look) -> Vec<String> {
+    pub(crate) fn missing(&self, look: &Look) -> Vec<String> {
         let mut missing = Vec::new();
         if let Some(above) = self.above.filter(|above| look.group.epoch() <= *above) {
             missing.push(format!("nobody leads in an epoch above {above}"));
@@ -73,10 +73,10 @@ impl Stage {
         cluster: &Cluster,
         tools: &Tools,
         namespace: &str,
-        spec: &Path,
+        setting: Setting,
     ) -> Result<Self, Error> {
         cluster.make_namespace(namespace).await?;
-        let group = Group::apply(cluster, tools, namespace, spec).await?;
+        let group = Group::make(cluster, tools, namespace, setting).await?;
         let look = group.ready(READY_WITHIN).await?;
         // Not beside the primary, which is what most deeds are done to.
         let primary = look.primary();

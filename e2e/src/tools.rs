@@ -26,6 +26,8 @@ pub(crate) struct Tools {
     pub(crate) binary: PathBuf,
     /// The product's image, for pods.
     pub(crate) image: String,
+    /// Whether the cluster is somebody else's too.
+    pub(crate) is_foreign: bool,
 }
 
 impl Tools {
@@ -86,9 +88,23 @@ impl Tools {
         run(&self.binary, &words, None).await
     }
 
-    /// `kubectl apply` or `create` of a text.
-    pub(crate) async fn kubectl(&self, verb: &str, text: &str) -> Result<(), Error> {
-        run(Path::new("kubectl"), &[verb, "-f", "-"], Some(text)).await.map(drop)
+    /// What a cluster needs once, as YAML.
+    pub(crate) async fn manifest(&self) -> Result<String, Error> {
+        self.interrex(&["manifest", "--image", &self.image]).await
+    }
+
+    /// The product's own command, beside the cluster.
+    pub(crate) async fn interrex(&self, words: &[&str]) -> Result<String, Error> {
+        run(&self.binary, words, None).await
+    }
+
+    /// `kubectl`, with a text to read where it is told to read one.
+    pub(crate) async fn kubectl(
+        &self,
+        words: &[&str],
+        text: Option<&str>,
+    ) -> Result<String, Error> {
+        run(Path::new("kubectl"), words, text).await
     }
 }
 

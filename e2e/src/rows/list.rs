@@ -1,0 +1,265 @@
+//! Every row, in the order in which they are done.
+
+use std::time::Duration;
+
+use super::{Bars, Lost, Row, Setting};
+use crate::deeds::{Change, Deed};
+
+const FREEZE: Duration = Duration::from_secs(30);
+const CUT: Duration = Duration::from_secs(15);
+
+/// All rows, in the order in which they are done: those that break hosts or the API server late.
+pub(crate) fn rows() -> Vec<Row> {
+    [of_resources(), of_changes(), of_pods(), of_lost_pods(), of_hosts(), unwatched(), at_rest()]
+        .concat()
+}
+
+fn row(
+    name: &'static str,
+    title: &'static str,
+    setting: Setting,
+    deed: Deed,
+    (short, full): (u32, u32),
+    bars: Bars,
+) -> Row {
+    Row { name, title, setting, deed, short, full, bars }
+}
+
+/// What a newcomer does, right and wrong.
+fn of_resources() -> Vec<Row> {
+    use Setting::Fresh;
+    let fresh = Bars { has_load: false, ..Bars::gap(8_000.0, 20_000.0) };
+    let refused = Bars { has_load: false, ..Bars::NONE };
+    vec![
+        row("apply", "applied until ready", Fresh, Deed::Apply, (3, 20), fresh),
+        row("wrong-specs", "wrong specs", Fresh, Deed::WrongSpecs, (1, 1), refused),
+    ]
+}
+
+/// What the operator carries through under load.
+fn of_changes() -> Vec<Row> {
+    use Setting::Operated;
+    let planned = Bars::most(300.0).nothing_lost();
+    let roll = |what| Deed::Roll { what };
+    vec![
+        row("scale", "scaled 3 → 5 → 2 members", Operated, Deed::Scale, (1, 5), planned),
+        row(
+            "roll-image",
+            "another version rolled out",
+            Operated,
+            roll(Change::Image),
+            (1, 5),
+            planned,
+        ),
+        row(
+            "roll-directive",
+            "a directive rolled out",
+            Operated,
+            roll(Change::Directive),
+            (1, 5),
+            planned,
+        ),
+    ]
+}
+
+/// One member dies, and comes back as it was.
+fn of_pods() -> Vec<Row> {
+    use Setting::{Default, SlowRoutes};
+    vec![
+        row(
+            "pod-delete",
+            "primary's pod deleted",
+            Default,
+            Deed::DeletePod,
+            (5, 50),
+            Bars::gap(100.0, 300.0).nothing_lost(),
+        ),
+        row(
+            "engine-kill",
+            "engine killed in its pod",
+            Default,
+            Deed::KillEngine,
+            (5, 50),
+            Bars::gap(200.0, 1_000.0),
+        ),
+        row(
+            "container-kill",
+            "container killed with its agent",
+            Default,
+            Deed::KillContainer { held_back: false },
+            (3, 10),
+            Bars::most(4_000.0),
+        ),
+        row(
+            "container-kill-held",
+            "the same, restart held back",
+            Default,
+            Deed::KillContainer { held_back: true },
+            (2, 10),
+            Bars::most(6_500.0),
+        ),
+        row(
+            "pod-delete-1s",
+            "pod deleted, minSyncPeriod 1 s",
+            SlowRoutes,
+            Deed::DeletePod,
+            (2, 20),
+            Bars::NONE.nothing_lost(),
+        ),
+        row(
+            "engine-kill-1s",
+            "engine killed, minSyncPeriod 1 s",
+            SlowRoutes,
+            Deed::KillEngine,
+            (2, 20),
+            Bars::NONE,
+        ),
+    ]
+}
+
+/// More is lost than one member.
+fn of_lost_pods() -> Vec<Row> {
+    use Setting::{Default, Memory};
+    let lossy = Bars { lost: Lost::Everything, ..Bars::NONE };
+    vec![
+        row(
+            "all-pods",
+            "every pod deleted at once",
+            Default,
+            Deed::DeleteAll { keeps: true },
+            (1, 5),
+            Bars::most(20_000.0),
+        ),
+        row(
+            "pod-and-claim",
+            "primary's pod and claim deleted",
+            Default,
+            Deed::DeleteWithClaim,
+            (1, 5),
+            Bars::NONE.nothing_lost(),
+        ),
+        row(
+            "all-pods-memory",
+            "every pod deleted, memory only",
+            Memory,
+            Deed::DeleteAll { keeps: false },
+            (1, 3),
+            lossy,
+        ),
+    ]
+}
+
+/// A host or the API server is away.
+fn of_hosts() -> Vec<Row> {
+    use Setting::{Default, Fast};
+    // A load of four writers is never silent for so long by itself.
+    let no_gap = Bars::most(150.0).nothing_lost();
+    vec![
+        row(
+            "host-drain",
+            "primary's host drained",
+            Default,
+            Deed::Drain,
+            (2, 10),
+            Bars::gap(100.0, 300.0).nothing_lost(),
+        ),
+        row(
+            "host-freeze",
+            "host frozen for 30 s",
+            Default,
+            Deed::Freeze { length: FREEZE },
+            (1, 10),
+            Bars::most(6_500.0).old_stops(4_500.0),
+        ),
+        row(
+            "host-cut",
+            "host cut from the network",
+            Default,
+            Deed::Cut { length: CUT },
+            (1, 10),
+            Bars::most(6_500.0).old_stops(4_500.0),
+        ),
+        row(
+            "host-freeze-fast",
+            "host frozen, profile fast",
+            Fast,
+            Deed::Freeze { length: FREEZE },
+            (1, 10),
+            Bars::most(4_000.0).old_stops(2_600.0),
+        ),
+        row(
+            "host-cut-fast",
+            "host cut, profile fast",
+            Fast,
+            Deed::Cut { length: CUT },
+            (1, 10),
+            Bars::most(4_000.0).old_stops(2_600.0),
+        ),
+        row(
+            "api-stop",
+            "API server stopped",
+            Default,
+            Deed::StopApi { short: Duration::from_secs(60), full: Duration::from_secs(600) },
+            (1, 1),
+            no_gap,
+        ),
+    ]
+}
+
+/// The same harms with no operator there, and its return.
+fn unwatched() -> Vec<Row> {
+    use Setting::Unwatched;
+    let row = |name, title, deed, counts, bars| row(name, title, Unwatched, deed, counts, bars);
+    let planned = Bars::gap(100.0, 300.0).nothing_lost();
+    let silent = Bars::most(6_500.0).old_stops(4_500.0);
+    let kept = Deed::DeleteAll { keeps: true };
+    let container = Deed::KillContainer { held_back: false };
+    vec![
+        row("pod-delete-alone", "pod deleted, no operator", Deed::DeletePod, (2, 10), planned),
+        row(
+            "engine-kill-alone",
+            "engine killed, no operator",
+            Deed::KillEngine,
+            (2, 10),
+            Bars::gap(200.0, 1_000.0),
+        ),
+        row(
+            "container-kill-alone",
+            "container killed, no operator",
+            container,
+            (0, 5),
+            Bars::most(4_000.0),
+        ),
+        row("all-pods-alone", "every pod deleted, no operator", kept, (0, 2), Bars::most(20_000.0)),
+        row(
+            "pod-and-claim-alone",
+            "pod and claim deleted, no operator",
+            Deed::DeleteWithClaim,
+            (0, 2),
+            Bars::NONE.nothing_lost(),
+        ),
+        row("host-drain-alone", "host drained, no operator", Deed::Drain, (0, 3), planned),
+        row(
+            "host-freeze-alone",
+            "host frozen, no operator",
+            Deed::Freeze { length: FREEZE },
+            (0, 3),
+            silent,
+        ),
+        row("host-cut-alone", "host cut, no operator", Deed::Cut { length: CUT }, (0, 3), silent),
+        row(
+            "operator-back",
+            "the operator comes back",
+            Deed::OperatorBack,
+            (1, 3),
+            Bars::most(150.0).nothing_lost(),
+        ),
+    ]
+}
+
+/// Groups that nothing happens to.
+fn at_rest() -> Vec<Row> {
+    let rest = Bars { has_load: false, ..Bars::NONE };
+    let deed = Deed::Rest { short: 4, full: 100 };
+    vec![row("rest", "groups at rest", Setting::Many, deed, (1, 1), rest)]
+}
