@@ -77,6 +77,9 @@ impl Look {
     /// What is missing to a healthy group; empty when it is healthy.
     pub(crate) fn ailments(&self, members: usize) -> Vec<String> {
         let mut ailments = self.group.ailments(members);
+        if self.places.len() != members {
+            ailments.push(format!("{} pods are there, not {members}", self.places.len()));
+        }
         for member in &self.group.members {
             ailments.extend(self.ailment(member));
         }

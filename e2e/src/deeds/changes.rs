@@ -17,6 +17,8 @@ use super::{Change, Done};
 /// Replicas that a scaling group has at most, and at least: more and fewer than it was made with.
 const MANY: usize = 4;
 const FEW: usize = 1;
+/// Replicas that it is made with.
+const USUAL: usize = 2;
 /// A wish for another primary is fulfilled or refused within seconds.
 const MOVED_WITHIN: Duration = Duration::from_secs(60);
 /// Three pods one after the other, each with a stop, a start and a sync.
@@ -62,11 +64,15 @@ async fn scale_to(stage: &mut Stage, replicas: usize) -> Result<(), Error> {
 
 /// Changes the resource so that every pod must be replaced, and counts the copies meanwhile.
 pub(super) async fn roll(
-    stage: &Stage,
-    before: Look,
+    stage: &mut Stage,
+    mut before: Look,
     what: Change,
     number: u32,
 ) -> Result<Done, Error> {
+    if stage.group.members != USUAL + 1 {
+        scale_to(stage, USUAL).await?;
+        before = stage.healthy(&Renewed::default()).await?;
+    }
     let turn = number as usize % 2;
     let (victim, spec) = match what {
         Change::Image => (

@@ -299,23 +299,31 @@ impl<'a> Group<'a> {
         if after == before {
             return Ok(());
         }
-        self.tell_changes(&before, &after).await;
         self.wrote("patch", "Redis/status");
         let api: Api<Redis> = self.api();
-        let mut patch = json!({ "status": after });
+        // What was told before is only known of this version: nothing is told twice.
+        let mut patch = json!({
+            "metadata": { "resourceVersion": self.redis.resource_version() },
+            "status": after,
+        });
         // What is no longer so is taken away, which a merge does only by name.
         let now = patch["status"].as_object_mut().expect("a status is an object");
         for gone in ["primary", "epoch", "ready", "topology", "members", "lastFailover"] {
             now.entry(gone).or_insert(serde_json::Value::Null);
         }
-        api.patch_status(&self.names.group, &PatchParams::default(), &Patch::Merge(&patch))
-            .await
-            .map(drop)
-            .map_err(call(format!("write the status of {}", self.names.group)))
+        let name = &self.names.group;
+        match api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+            // A newer version is on its way here, and brings the next pass.
+            Err(kube::Error::Api(status)) if status.code == 409 => return Ok(()),
+            other => other.map(drop).map_err(call(format!("write the status of {name}")))?,
+        }
+        self.tell_changes(&before, &after).await;
+        Ok(())
     }
 
     async fn tell_changes(&self, before: &Status, after: &Status) {
-        if after.last_failover != before.last_failover
+        let at = |status: &Status| status.last_failover.as_ref().map(|last| last.at.clone());
+        if at(after) != at(before)
             && let Some(last) = &after.last_failover
         {
             let from = last.from.clone().unwrap_or_default();

@@ -50,7 +50,7 @@ pub(super) fn status(
         replicas: seen.replicas().unwrap_or_default().saturating_sub(1),
         selector: Some(format!("{GROUP_LABEL}={group}")),
         members: seen.pods.iter().map(member).collect(),
-        last_failover: last_failover(primary, before, now),
+        last_failover: last_failover(primary, &seen.pods, before, now),
         ..Status::default()
     };
     let conditions = judge(outcome, ready);
@@ -88,6 +88,7 @@ fn member(pod: &PodView) -> MemberStatus {
 /// The primary has another name than before: how that came, as its own agent tells.
 fn last_failover(
     primary: Option<&PodView>,
+    pods: &[PodView],
     before: &Status,
     now: Timestamp,
 ) -> Option<LastFailover> {
@@ -96,18 +97,38 @@ fn last_failover(
     let name = primary.name.to_string();
     // The first primary of a group has failed over from nobody.
     let Some(from) = before.last_primary.clone().filter(|led| *led != name) else {
-        return known;
+        // Whoever led before may say why a little later.
+        return known.map(|known| match known.from.as_deref() {
+            Some(from) if known.cause == UNSAID => {
+                LastFailover { cause: cause(primary, from, pods), ..known }
+            }
+            _ => known,
+        });
     };
-    let notice = primary.notice.as_ref();
-    let cause = notice.and_then(|notice| notice.cause.clone());
     Some(LastFailover {
-        cause: cause.unwrap_or_else(|| "its agent has not said".to_owned()),
+        cause: cause(primary, &from, pods),
         at: Time(now),
         duration_ms: None,
         bytes_at_risk: None,
         from: Some(from),
         to: Some(name),
     })
+}
+
+/// What is said of a cause that nobody has told yet.
+const UNSAID: &str = "its agents have not said why";
+
+/// Why the lead has moved: in the words of whoever took it, else of whoever had it.
+fn cause(primary: &PodView, from: &str, pods: &[PodView]) -> String {
+    let notice = primary.notice.as_ref();
+    let taken = notice.and_then(|notice| notice.cause.clone());
+    let epoch = notice.map_or(0, |notice| notice.epoch);
+    let left = || {
+        let pod = pods.iter().find(|pod| pod.name.0 == from)?;
+        let left = pod.notice.as_ref()?.left.as_ref()?;
+        (left.epoch < epoch && left.epoch + 2 >= epoch).then(|| left.why.clone())
+    };
+    taken.or_else(left).unwrap_or_else(|| UNSAID.to_owned())
 }
 
 /// One condition as it is found.

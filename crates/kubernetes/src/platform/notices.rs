@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use brain::report::MemberReport;
+use brain::report::{Decision, MemberReport};
 use k8s_openapi::api::core::v1::Pod as KubePod;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -43,6 +43,18 @@ pub struct Notice {
     pub engine: String,
     /// Of a primary: how it came to lead, in the words of the last decision of that story.
     pub cause: Option<String>,
+    /// Of a member that led and does no more: why.
+    pub left: Option<Left>,
+}
+
+/// The end of a lead.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Left {
+    /// The epoch that ended.
+    pub epoch: u64,
+    /// Why, in the words of whoever led.
+    pub why: String,
 }
 
 impl Notice {
@@ -61,6 +73,7 @@ impl Notice {
             electorate: report.electorate.clone(),
             engine: report.engine.clone(),
             cause: (report.role == "primary").then(|| cause(report)).flatten(),
+            left: (report.role != "primary").then(|| left(report)).flatten(),
         }
     }
 
@@ -74,12 +87,29 @@ impl Notice {
     }
 }
 
-/// Why this primary was sought: the last thing that was told of the story before its own part.
+/// Decisions that say why a primary was sought, as its successor tells it: nobody handed over.
+const TAKEN: [&str; 4] = ["takeover", "forced", "reclaimed", "beginning"];
+
+/// Decisions by which a primary ends its lead, or learns that it has ended.
+const ENDED: [&str; 7] = ["stop", "exited", "hang", "handover", "no-room", "wiped", "fenced"];
+
+/// Why this primary leads, where it took the lead by itself: part of the newest story.
 fn cause(report: &MemberReport) -> Option<String> {
-    let ours = |rule: &str| ["promoted", "route", "accepted", "leads"].contains(&rule);
     let stories = report.decisions.iter().rev().filter(|decision| decision.story);
-    let own = stories.skip_while(|decision| decision.rule != "promoted");
-    own.into_iter().find(|decision| !ours(&decision.rule)).map(|decision| decision.text.clone())
+    let mut of_epoch = stories.take_while(|decision| decision.epoch + 1 >= report.epoch);
+    let taken = of_epoch.find(|decision| TAKEN.contains(&decision.rule.as_str()));
+    taken.map(|decision| decision.text.clone())
+}
+
+/// The first of what ended the newest lead of this member: what follows is how it was ended.
+fn left(report: &MemberReport) -> Option<Left> {
+    let ends = |rule: &str| ENDED.contains(&rule);
+    let own = |decision: &&Decision| {
+        decision.story && decision.member == report.name && ends(&decision.rule)
+    };
+    let newest = report.decisions.iter().rev().find(own)?.epoch;
+    let first = report.decisions.iter().filter(own).find(|decision| decision.epoch == newest)?;
+    Some(Left { epoch: first.epoch, why: first.text.clone() })
 }
 
 /// Notices on this agent's pod.
@@ -119,6 +149,31 @@ impl Notices for PodNotices {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decided(rule: &str, epoch: u64, text: &str) -> Decision {
+        let (rule, text) = (rule.to_owned(), text.to_owned());
+        Decision { member: "cart-0".into(), epoch, rule, text, story: true, ..Default::default() }
+    }
+
+    #[test]
+    fn why_a_lead_ended_is_told_by_who_had_it() {
+        let decisions = vec![
+            decided("stop", 3, "an older end"),
+            decided("exited", 7, "the engine was killed"),
+            decided("hang", 7, "it hangs"),
+            decided("followed", 8, "cart-1 leads"),
+        ];
+        let mut report = MemberReport { name: "cart-0".into(), epoch: 8, ..Default::default() };
+        report.decisions.clone_from(&decisions);
+        report.role = "replica".into();
+        let left = Some(Left { epoch: 7, why: "the engine was killed".into() });
+        assert_eq!(Notice::of(&report).left, left);
+        report.role = "primary".into();
+        assert_eq!(Notice::of(&report).left, None, "it leads again");
+        assert_eq!(Notice::of(&report).cause, None, "it was appointed");
+        report.decisions.push(decided("takeover", 8, "cart-1 was silent"));
+        assert_eq!(Notice::of(&report).cause.as_deref(), Some("cart-1 was silent"));
+    }
 
     #[test]
     fn only_a_linked_and_whole_replica_is_read_from() {
