@@ -202,6 +202,7 @@ pub async fn run<P: Platform>(
     state::bind(&config.data, config.volume.as_deref()).map_err(state)?;
     let (file, memory) = StateFile::open(&config.data).map_err(state)?;
     config.settings.boot = keys::random_hex::<8>();
+    platform.roster().begins(&config.settings.boot);
     let signals =
         Signals::catch().map_err(|source| AgentError::Runtime { what: "catch signals", source })?;
     let place = Place::bind(platform.roster().me()).await?;
@@ -279,6 +280,7 @@ impl<P: Platform> Beginning<P> {
         let mut beside = JoinSet::new();
         beside.spawn(port.run());
         beside.spawn(watchers::record(Arc::clone(&platform), inbox.clone()));
+        beside.spawn(watchers::ended(Arc::clone(&platform), inbox.clone()));
         let within = clock::duration(store_timeout);
         beside.spawn(watchers::route(Arc::clone(&platform), routes, within));
         let (c, h) = (Arc::clone(&config), Arc::clone(&handle));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brain::{Input, Route, Version};
-use platform::{Notices, Platform, Published, RecordStore, RouteStore};
+use platform::{Notices, Platform, Published, RecordStore, Roster, RouteStore};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
@@ -63,6 +63,13 @@ pub(crate) async fn record<P: Platform>(platform: Arc<P>, inbox: Inbox) {
             }
             Err(_) => {}
         }
+    }
+}
+
+/// Tells of every run that has ended for certain.
+pub(crate) async fn ended<P: Platform>(platform: Arc<P>, inbox: Inbox) {
+    loop {
+        tell(&inbox, Input::Ended(platform.roster().ended().await)).await;
     }
 }
 

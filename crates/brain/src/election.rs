@@ -26,7 +26,7 @@ mod wiped;
 use std::collections::BTreeMap;
 
 use crate::effect::{Act, AskId, Effect, GateDeadline, PersistId};
-use crate::identity::{Epoch, Incarnation, MemberId, MemberName};
+use crate::identity::{Ended, Epoch, Incarnation, MemberId, MemberName};
 use crate::input::{EngineNews, Input, Wish};
 use crate::memory::Memory;
 use crate::message::{Message, Standing};
@@ -68,6 +68,8 @@ pub struct Election {
     vote: Option<Vote>,
     /// The last ack given: promises wait for it to fade.
     last_ack: Option<GivenAck>,
+    /// Runs that have ended for certain, newest last.
+    ended: Vec<Ended>,
     /// This member has been told to stop.
     stopping: Option<Stopping>,
     /// This member's state file is gone.
@@ -166,6 +168,7 @@ impl Election {
             candidate: None,
             vote: None,
             last_ack: None,
+            ended: Vec::new(),
             stopping: None,
             wiped: None,
             born: now,
@@ -250,6 +253,7 @@ impl Election {
                 Wish::Stop { within } => self.wish_stop(ask, within, now),
                 Wish::PromoteAcceptingLoss => self.wish_promote(ask, now),
             },
+            Input::Ended(ended) => self.on_ended(ended),
             Input::Room { roomy } => self.roomy = roomy,
             Input::Wiped => self.on_wiped(now),
         }

@@ -65,6 +65,24 @@ pub struct Incarnation {
     pub boot: String,
 }
 
+/// A death certificate: this run's container has ended, by the word of the kubelet that ran it
+/// (failover.md 2.4). A pod that was deleted, a host that is silent and a connection that broke
+/// certify nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ended {
+    /// The pod that the container was of.
+    pub pod: String,
+    /// The boot id of the agent in it.
+    pub boot: String,
+}
+
+impl Ended {
+    /// Whether it is about this run.
+    pub fn is_of(&self, run: &Incarnation) -> bool {
+        (&self.pod, &self.boot) == (&run.id.pod, &run.boot)
+    }
+}
+
 impl fmt::Display for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.id, self.boot)

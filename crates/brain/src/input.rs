@@ -4,7 +4,7 @@ use engine::{Offset, Replid};
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{AskId, PersistId, RequestId};
-use crate::identity::MemberName;
+use crate::identity::{Ended, MemberName};
 use crate::message::Message;
 use crate::record::{Record, Version};
 use crate::time::{Span, Tick};
@@ -48,6 +48,8 @@ pub enum Input {
         /// What.
         wish: Wish,
     },
+    /// A run's container has ended for certain.
+    Ended(Ended),
     /// Headroom changed.
     Room {
         /// Enough disk and memory to lead.

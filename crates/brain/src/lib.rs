@@ -20,13 +20,13 @@ pub mod topology;
 pub use cure::{Cure, Without};
 pub use effect::{Act, AskId, Effect, EngineCommand, GateDeadline, PersistId, RequestId, Route};
 pub use election::Election;
-pub use identity::{Epoch, Incarnation, MemberId, MemberName};
+pub use identity::{Ended, Epoch, Incarnation, MemberId, MemberName};
 pub use input::{
     EngineNews, EngineView, Exit, Input, ProcessState, ReplicaView, StoreOutcome, Wish,
 };
 pub use memory::Memory;
 pub use message::{Message, Standing};
-pub use reason::Reason;
+pub use reason::{BEGINS_EMPTY, Reason};
 pub use record::{Electorate, HandoverWish, Lineage, Record, Released, Seat, Version};
 pub use stamp::Stamp;
 pub use time::{Span, Tick};

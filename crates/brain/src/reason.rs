@@ -13,6 +13,9 @@ pub struct Reason {
     pub text: String,
 }
 
+/// The rule by which a group that has lost everything begins anew: the one that nobody may miss.
+pub const BEGINS_EMPTY: &str = "begins-empty";
+
 impl Reason {
     /// A routine step.
     pub fn routine(rule: &'static str) -> Self {

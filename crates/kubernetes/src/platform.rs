@@ -4,6 +4,7 @@
 //! Each of them has a connection of its own: one that is stuck holds up no other (failover.md 2.5).
 
 mod calls;
+mod ends;
 mod follow;
 mod labels;
 mod lease;
@@ -27,8 +28,8 @@ pub(crate) use calls::in_words;
 use labels::LabelRoute;
 use lease::LeaseRecord;
 pub use lease::{RecordError, decode, encode};
-pub use notices::Notice;
 use notices::PodNotices;
+pub use notices::{Notice, Told};
 use roster::PodRoster;
 use slice::SliceRoute;
 

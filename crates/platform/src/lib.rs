@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use brain::report::MemberReport;
-use brain::{MemberName, Record as GroupRecord, Route as GroupRoute, Version};
+use brain::{Ended, MemberName, Record as GroupRecord, Route as GroupRoute, Version};
 
 /// A place where agents run.
 pub trait Platform: Send + Sync + 'static {
@@ -75,6 +75,13 @@ pub trait Roster: Send + Sync + 'static {
     fn peer(&self, member: &MemberName) -> Option<PeerAddress>;
     /// Every member that there should be, this one included.
     fn members(&self) -> Vec<MemberName>;
+    /// Leaves this run's boot id where its end will be reported from (failover.md 2.4, death
+    /// certificates). Nothing where nobody reports ends.
+    fn begins(&self, _boot: &str) {}
+    /// The next run that has ended for certain. Never where nobody reports ends.
+    fn ended(&self) -> impl Future<Output = Ended> + Send {
+        std::future::pending()
+    }
 }
 
 /// Where a member listens.

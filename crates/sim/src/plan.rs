@@ -45,6 +45,9 @@ pub struct Plan {
     pub think: u64,
     /// Clients of a hundred that never leave an engine which answers.
     pub sticky_percent: u64,
+    /// Ends of whole containers of a thousand that a kubelet tells of (failover.md 2.4, death
+    /// certificates).
+    pub certified: u64,
     /// The faults.
     pub nemesis: Nemesis,
     /// How long faults are made, ns.
@@ -76,6 +79,7 @@ impl Plan {
             clients: 4,
             think: 20 * MS,
             sticky_percent: 0,
+            certified: 0,
             nemesis: Nemesis::default(),
             chaos: 0,
             quiesce: 60 * SECOND,
@@ -133,6 +137,7 @@ impl Plan {
             ..Self::calm(members)
         };
         plan.nemesis = Nemesis::swarm(&mut rng, &plan);
+        plan.certified = rng.pick(&[0, 500, 1000]);
         plan
     }
 

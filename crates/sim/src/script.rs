@@ -308,6 +308,11 @@ impl Stage {
         self.world.ask(m, wish)
     }
 
+    /// A member's agent is told of the end of a run.
+    pub fn certify(&mut self, m: usize, ended: brain::Ended) {
+        self.world.certified(m, ended);
+    }
+
     /// Ends the script: everything healed, a whole group, and every promise looked at.
     pub fn end(mut self) -> Ending {
         self.world.hooks = Hooks::default();

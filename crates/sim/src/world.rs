@@ -11,8 +11,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use brain::{
-    AskId, Election, EngineCommand, GateDeadline, Input, MemberId, MemberName, Memory, Message,
-    PersistId, Record, RequestId, Route, Tick, Version,
+    AskId, Election, Ended, EngineCommand, GateDeadline, Input, MemberId, MemberName, Memory,
+    Message, PersistId, Record, RequestId, Route, Tick, Version,
 };
 
 use crate::faults::{Fault, Stuck};
@@ -192,6 +192,7 @@ enum What {
     Command { m: usize, process: u64, command: ClientCommand },
     ClientReply { c: usize, op: u64, reply: Reply },
     Routed { m: usize, life: u64, route: Box<Route> },
+    Certified { m: usize, ended: Box<Ended> },
     Nemesis,
     Undo(Box<Fault>),
     Return { m: usize, life: u64 },
@@ -425,6 +426,7 @@ impl World {
             What::Command { m, process, command } => self.command_arrives(m, process, command),
             What::ClientReply { c, op, reply } => self.client_hears(c, op, reply),
             What::Routed { m, life, route } => self.routed(m, life, *route),
+            What::Certified { m, ended } => self.certified(m, *ended),
             What::Nemesis => self.nemesis(),
             What::Undo(fault) => self.undo(*fault),
             What::Return { m, life } => self.member_returns(m, life),

@@ -35,6 +35,8 @@ ends_well! {
     cases::emptied_while_it_runs,
     cases::emptied_and_unheard,
     cases::container_death,
+    cases::container_death_certified,
+    cases::an_older_run_is_certified,
     cases::hang,
     cases::engine_stopped,
     cases::agent_stopped,

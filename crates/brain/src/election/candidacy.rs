@@ -124,9 +124,10 @@ impl Election {
         let calm = if record.is_released() {
             self.store.changed_at
         } else {
-            let seen = self.following.as_ref().and_then(|f| f.seen).unwrap_or(Tick(0));
+            let led = self.following.as_ref().filter(|f| !self.has_ended(&f.beat.holder));
+            let seen = led.and_then(|f| f.seen).unwrap_or(Tick(0));
             let peer = self.settings.timing.peer.max(self.memory.peer_max);
-            (self.store.changed_at + self.lease_wait()).max(seen + peer)
+            (self.store.changed_at + self.challenge_wait()).max(seen + peer)
         };
         let rank = u64::from(self.own_rank(record));
         let begin = calm + Self::RANK_DELAY.scaled(rank, 1);

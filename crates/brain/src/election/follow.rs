@@ -232,7 +232,8 @@ impl Election {
     /// An unfenced heartbeat came within T_p (failover.md 2.4, pre-vote).
     pub(super) fn following_is_fresh(&self, now: Tick) -> bool {
         let limit = self.settings.timing.peer.max(self.memory.peer_max);
-        self.following.as_ref().and_then(|f| f.seen).is_some_and(|seen| now.since(seen) < limit)
+        let led = self.following.as_ref().filter(|f| !self.has_ended(&f.beat.holder));
+        led.and_then(|f| f.seen).is_some_and(|seen| now.since(seen) < limit)
     }
 
     /// Who this member believes to lead.

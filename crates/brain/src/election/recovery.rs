@@ -9,7 +9,7 @@ use crate::cure::Cure;
 use crate::effect::AskId;
 use crate::identity::{Epoch, MemberName};
 use crate::message::Standing;
-use crate::reason::Reason;
+use crate::reason::{BEGINS_EMPTY, Reason};
 use crate::record::{Electorate, Lineage, Record, Seat};
 use crate::time::{Span, Tick};
 use crate::topology::Durability;
@@ -150,7 +150,7 @@ impl Election {
         }
         let others: Vec<Standing> = reports.values().map(|r| (*r).clone()).collect();
         let text = format!("{} is the first primary: nobody has led before", self.id.name);
-        self.create(record, &others, text, now);
+        self.create(record, &others, Reason::story("beginning", text), now);
     }
 
     /// Every member lost everything: a new line, said aloud (failover.md 2.11).
@@ -189,11 +189,11 @@ impl Election {
             "every member of the group has lost its data: {} begins anew, EMPTY",
             self.id.name
         );
-        self.create(record, &others, text, now);
+        self.create(record, &others, Reason::story(BEGINS_EMPTY, text), now);
     }
 
     /// Writes the record of a line of data that begins with nothing.
-    fn create(&mut self, old: &Record, others: &[Standing], text: String, now: Tick) {
+    fn create(&mut self, old: &Record, others: &[Standing], why: Reason, now: Tick) {
         let epoch = self.epoch_known().max(old.epoch).next();
         let start = self.own_line_offset();
         let seats = others.iter().map(|r| Seat { member: r.who.id.clone(), from: start }).collect();
@@ -210,7 +210,7 @@ impl Election {
         };
         record.lineage = Some(Lineage { epoch, start, parent_start: start, ..Lineage::default() });
         record.renewal = self.next_renewal();
-        self.replace_alone(record, Reason::story("beginning", text), now);
+        self.replace_alone(record, why, now);
     }
 
     /// Whether a recovery election could be decided by those who answered the pre-vote.

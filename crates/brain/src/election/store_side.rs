@@ -1,7 +1,7 @@
 //! What this member knows of the record, and the reads that it makes.
 
 use crate::effect::{Act, RequestId};
-use crate::identity::MemberName;
+use crate::identity::{Ended, Incarnation, MemberName};
 use crate::input::StoreOutcome;
 use crate::reason::Reason;
 use crate::record::{Record, Version};
@@ -77,6 +77,37 @@ impl Election {
     pub(super) fn lease_wait(&self) -> Span {
         let written = self.store.record().map_or(0, |r| r.lease_ms);
         self.settings.timing.lease.max(Span::from_millis(written))
+    }
+
+    /// How many ends are kept: more than a group's pods have before the record has moved on.
+    const ENDED_MAX: usize = 64;
+
+    /// A container has ended, and with it everything that ran in it.
+    pub(super) fn on_ended(&mut self, ended: Ended) {
+        let holder = self.store.record().and_then(|record| record.holder.as_ref());
+        if let Some(holder) = holder.filter(|holder| ended.is_of(holder)) {
+            let text = format!("{} has ended for certain: nobody waits for it", holder.id.name);
+            self.out.note(Reason::story("certified", text));
+        }
+        if !self.ended.contains(&ended) {
+            self.ended.push(ended);
+        }
+        let over = self.ended.len().saturating_sub(Self::ENDED_MAX);
+        self.ended.drain(..over);
+    }
+
+    /// Whether this run acts no more, by a death certificate (failover.md 2.4).
+    pub(super) fn has_ended(&self, run: &Incarnation) -> bool {
+        self.ended.iter().any(|ended| ended.is_of(run))
+    }
+
+    /// How long a challenger waits: not at all for a holder that has ended for certain.
+    pub(super) fn challenge_wait(&self) -> Span {
+        let holder = self.store.record().and_then(|record| record.holder.as_ref());
+        if holder.is_some_and(|holder| self.has_ended(holder)) {
+            return Span::ZERO;
+        }
+        self.lease_wait()
     }
 
     /// How often the record is read when no watch brings it: often enough that a lost watch is not

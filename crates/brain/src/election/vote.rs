@@ -138,7 +138,7 @@ impl Election {
         if self.has_read_release(asked.for_epoch.max(record_epoch)) {
             return false;
         }
-        let lease = self.lease_wait();
+        let lease = self.challenge_wait();
         let record_moved = now.since(self.store.changed_at) < lease && self.held_by_another(asked);
         record_moved
             || self.ack_still_counts(&asked.candidate.id, now)
@@ -154,8 +154,10 @@ impl Election {
     /// Whether an ack given to anybody but `to` may still hold somebody's authority.
     pub(super) fn ack_still_counts(&self, to: &MemberId, now: Tick) -> bool {
         let limit = self.settings.timing.peer.max(self.memory.peer_max);
-        let given =
-            self.last_ack.as_ref().is_some_and(|a| a.to.id != *to && now.since(a.at) < limit);
+        let given = self
+            .last_ack
+            .as_ref()
+            .is_some_and(|a| a.to.id != *to && now.since(a.at) < limit && !self.has_ended(&a.to));
         // What an earlier run of this agent acked is not known: wait as long after the start.
         let restarted = self.memory.followed > Epoch(0)
             && now.since(self.born) < limit

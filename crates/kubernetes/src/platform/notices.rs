@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use brain::BEGINS_EMPTY;
 use brain::report::{Decision, MemberReport};
 use k8s_openapi::api::core::v1::Pod as KubePod;
 use kube::api::{Patch, PatchParams};
@@ -44,16 +45,18 @@ pub struct Notice {
     /// Of a primary: how it came to lead, in the words of the last decision of that story.
     pub cause: Option<String>,
     /// Of a member that led and does no more: why.
-    pub left: Option<Left>,
+    pub left: Option<Told>,
+    /// Of a member by whose word the whole group lost its data and began anew: how.
+    pub began_empty: Option<Told>,
 }
 
-/// The end of a lead.
+/// What was decided in an epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Left {
-    /// The epoch that ended.
+pub struct Told {
+    /// The epoch.
     pub epoch: u64,
-    /// Why, in the words of whoever led.
+    /// Why, in the words of whoever decided.
     pub why: String,
 }
 
@@ -74,6 +77,7 @@ impl Notice {
             engine: report.engine.clone(),
             cause: (report.role == "primary").then(|| cause(report)).flatten(),
             left: (report.role != "primary").then(|| left(report)).flatten(),
+            began_empty: began_empty(report),
         }
     }
 
@@ -88,7 +92,7 @@ impl Notice {
 }
 
 /// Decisions that say why a primary was sought, as its successor tells it: nobody handed over.
-const TAKEN: [&str; 4] = ["takeover", "forced", "reclaimed", "beginning"];
+const TAKEN: [&str; 4] = ["takeover", "forced", "reclaimed", BEGINS_EMPTY];
 
 /// Decisions by which a primary ends its lead, or learns that it has ended.
 const ENDED: [&str; 7] = ["stop", "exited", "hang", "handover", "no-room", "wiped", "fenced"];
@@ -102,14 +106,20 @@ fn cause(report: &MemberReport) -> Option<String> {
 }
 
 /// The first of what ended the newest lead of this member: what follows is how it was ended.
-fn left(report: &MemberReport) -> Option<Left> {
+fn left(report: &MemberReport) -> Option<Told> {
     let ends = |rule: &str| ENDED.contains(&rule);
     let own = |decision: &&Decision| {
         decision.story && decision.member == report.name && ends(&decision.rule)
     };
     let newest = report.decisions.iter().rev().find(own)?.epoch;
     let first = report.decisions.iter().filter(own).find(|decision| decision.epoch == newest)?;
-    Some(Left { epoch: first.epoch, why: first.text.clone() })
+    Some(Told { epoch: first.epoch, why: first.text.clone() })
+}
+
+/// It decides in the epoch before the one that it begins.
+fn began_empty(report: &MemberReport) -> Option<Told> {
+    let said = report.decisions.iter().rev().find(|decision| decision.rule == BEGINS_EMPTY)?;
+    Some(Told { epoch: said.epoch, why: said.text.clone() })
 }
 
 /// Notices on this agent's pod.
@@ -166,7 +176,7 @@ mod tests {
         let mut report = MemberReport { name: "cart-0".into(), epoch: 8, ..Default::default() };
         report.decisions.clone_from(&decisions);
         report.role = "replica".into();
-        let left = Some(Left { epoch: 7, why: "the engine was killed".into() });
+        let left = Some(Told { epoch: 7, why: "the engine was killed".into() });
         assert_eq!(Notice::of(&report).left, left);
         report.role = "primary".into();
         assert_eq!(Notice::of(&report).left, None, "it leads again");

@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use brain::MemberName;
+use brain::{Ended, MemberName};
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod as KubePod;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 use platform::{Listen, PeerAddress, Roster};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::Pod;
 use super::calls::in_words;
+use super::ends::{self, Ends};
 use crate::names::{ENGINE_PORT, GROUP_LABEL, HTTP_PORT, PEER_PORT};
 
 /// Between two attempts at a watch that fails.
@@ -31,6 +33,7 @@ pub struct PodRoster {
     ip: IpAddr,
     members: Vec<MemberName>,
     addresses: Arc<Mutex<Addresses>>,
+    ends: tokio::sync::Mutex<mpsc::UnboundedReceiver<Ended>>,
     /// Ends with this.
     watching: JoinHandle<()>,
 }
@@ -49,12 +52,15 @@ impl PodRoster {
         let addresses = Arc::new(Mutex::new(known));
         let api = Api::namespaced(client, &pod.namespace);
         let selector = format!("{GROUP_LABEL}={}", pod.group);
-        let watched = follow(api, selector, Arc::clone(&addresses), pod.addresses.clone());
+        let (tell, ends) = mpsc::unbounded_channel();
+        let known = Arc::clone(&addresses);
+        let watched = follow(api, selector, known, pod.addresses.clone(), Ends::new(tell));
         Self {
             me: MemberName(pod.name.clone()),
             ip: pod.ip,
             members: pod.members.clone(),
             addresses,
+            ends: tokio::sync::Mutex::new(ends),
             watching: tokio::spawn(watched),
         }
     }
@@ -90,6 +96,21 @@ impl Roster for PodRoster {
         members.dedup();
         members
     }
+
+    fn begins(&self, boot: &str) {
+        if let Err(error) = ends::leave(Path::new(ends::FILE), boot) {
+            // The end of this run will be waited out, as that of a host is.
+            tracing::debug!(%error, file = ends::FILE, "no death certificate for this run");
+        }
+    }
+
+    async fn ended(&self) -> Ended {
+        match self.ends.lock().await.recv().await {
+            Some(ended) => ended,
+            // The watch is over, and this with it.
+            None => std::future::pending().await,
+        }
+    }
 }
 
 fn lock(addresses: &Mutex<Addresses>) -> MutexGuard<'_, Addresses> {
@@ -98,14 +119,25 @@ fn lock(addresses: &Mutex<Addresses>) -> MutexGuard<'_, Addresses> {
 
 /// Keeps the newest address of every pod. One that is gone keeps its last: nothing is proven by an
 /// address, and a member that comes back has another UID.
-async fn follow(api: Api<KubePod>, selector: String, known: Arc<Mutex<Addresses>>, file: PathBuf) {
+async fn follow(
+    api: Api<KubePod>,
+    selector: String,
+    known: Arc<Mutex<Addresses>>,
+    file: PathBuf,
+    mut ends: Ends,
+) {
     loop {
         let config = watcher::Config::default().labels(&selector);
         let mut events = Box::pin(watcher::watcher(api.clone(), config));
         while let Some(event) = events.next().await {
             match event {
-                Ok(Event::Apply(pod) | Event::InitApply(pod)) => take(&pod, &known, &file).await,
-                Ok(Event::Delete(_) | Event::Init | Event::InitDone) => {}
+                Ok(Event::Apply(pod) | Event::InitApply(pod)) => {
+                    ends.note(&pod);
+                    take(&pod, &known, &file).await;
+                }
+                // The last thing that its kubelet said is in it.
+                Ok(Event::Delete(pod)) => ends.note(&pod),
+                Ok(Event::Init | Event::InitDone) => {}
                 Err(error) => {
                     tracing::debug!(error = in_words(&error), "the pods cannot be watched");
                     tokio::time::sleep(AGAIN).await;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use brain::{
-    Act, AskId, Effect, Election, EngineCommand, EngineNews, GateDeadline, Input, Memory, Message,
-    PersistId, RequestId, Route, Settings, Tick, Wish,
+    Act, AskId, Effect, Election, Ended, EngineCommand, EngineNews, GateDeadline, Input, Memory,
+    Message, PersistId, RequestId, Route, Settings, Tick, Wish,
 };
 
 use super::{Agent, What, World, words};
@@ -78,9 +78,28 @@ impl World {
         }
         if !orphan {
             self.end_server(m, brain::Exit::Signal(9));
+            self.certify(m, agent.election.incarnation());
         }
         self.say(m, || format!("agent ends{}", if orphan { ", its engine lives on" } else { "" }));
         self.refresh_links();
+    }
+
+    /// A kubelet tells of the end of a whole container, to some sooner, to some later.
+    fn certify(&mut self, m: usize, run: brain::Incarnation) {
+        if !self.rng.per_mille(self.plan.certified) {
+            return;
+        }
+        let ended = Ended { pod: run.id.pod, boot: run.boot };
+        for other in (0..self.members.len()).filter(|other| *other != m) {
+            let delay = 200 * MS + self.rng.below(3 * SECOND);
+            self.after(delay, What::Certified { m: other, ended: Box::new(ended.clone()) });
+        }
+    }
+
+    pub(crate) fn certified(&mut self, m: usize, ended: Ended) {
+        if self.network.open(Plane::Store, OUTSIDE, m) && !self.store.down {
+            self.deliver(m, Input::Ended(ended));
+        }
     }
 
     /// Tells the election something and begins what it wants.

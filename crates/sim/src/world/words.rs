@@ -37,6 +37,7 @@ pub(super) fn kind(what: &What) -> (u64, u64) {
         What::Undo(_) => (27, 0),
         What::Return { m, .. } => (28, *m as u64),
         What::Grace { m, .. } => (29, *m as u64),
+        What::Certified { m, .. } => (30, *m as u64),
     }
 }
 
@@ -50,7 +51,7 @@ pub(super) fn accepts_loss(why: &brain::Reason) -> bool {
     match why.rule {
         "forced" => true,
         "takeover" => why.text.contains("recovery"),
-        "beginning" => why.text.contains("EMPTY"),
+        brain::BEGINS_EMPTY => true,
         _ => false,
     }
 }

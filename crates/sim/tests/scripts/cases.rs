@@ -1,6 +1,6 @@
 //! The case table of failover.md 2.12, row by row (those that need no Kubernetes).
 
-use brain::{Durability, Span, Wish};
+use brain::{Durability, Ended, Span, Wish};
 use sim::faults::{Fault, Frozen, Stuck, isolation};
 use sim::network::{OUTSIDE, Plane};
 use sim::script::{Ending, FOR_EVER, Stage};
@@ -100,6 +100,37 @@ pub(crate) fn container_death(cast: Cast) -> Ending {
     s.put(0);
     s.fault(Fault::KillAgent { member: 0, orphan: false, back: 1_000_000_000 });
     s.until("somebody leads again", 2_500, |w| !w.primaries().is_empty() && w.epoch() > 1);
+    s.end()
+}
+
+/// The container dies and its restart is held back, but its kubelet has said so: nobody waits for W.
+pub(crate) fn container_death_certified(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
+    p.certified = 1000;
+    let mut s = Stage::begun(p);
+    let (write, _) = s.put(0);
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 20_000_000_000 });
+    // The word of a kubelet takes up to 3.2 s in this world; W alone is 5 s.
+    s.until("another leads", 4_600, |w| w.epoch() > 1 && (w.leads(1) || w.leads(2)));
+    let leader = (1..3).find(|m| s.world.leads(*m)).unwrap_or(1);
+    let holds = s.world.holds(leader, write);
+    s.must("it holds the write", holds);
+    s.end()
+}
+
+/// The end of an earlier run of the holder's pod is no end of the holder.
+pub(crate) fn an_older_run_is_certified(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    let (pod, boot) = (s.world.identity(0).pod, "an earlier boot".to_owned());
+    for voter in [1, 2] {
+        s.certify(voter, Ended { pod: pod.clone(), boot: boot.clone() });
+    }
+    s.freeze(0, Frozen::Both);
+    s.pass(4_300);
+    let still = s.world.epoch() == 1;
+    s.must("W is waited for", still);
+    s.thaw(0, Frozen::Both);
     s.end()
 }
 
