@@ -42,8 +42,8 @@ use serde::{Deserialize, Serialize};
 pub use policy::{POLICY_NAME, policy, policy_binding};
 pub use reference::reference;
 pub use status::{
-    DATA_AT_RISK, DEGRADED, FAILOVER_POSSIBLE, LastFailover, LinkState, MemberRole, MemberStatus,
-    PROGRESSING, READY, Status,
+    DATA_AT_RISK, DEGRADED, FAILOVER_POSSIBLE, LastDataLoss, LastFailover, LinkState, MemberRole,
+    MemberStatus, PROGRESSING, READY, Status,
 };
 
 /// The API group.

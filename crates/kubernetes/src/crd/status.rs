@@ -52,6 +52,9 @@ pub struct Status {
     /// The last time that the primary's role moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failover: Option<LastFailover>,
+    /// The last time that the group lost all of its data and began anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_data_loss: Option<LastDataLoss>,
     /// [`READY`], [`FAILOVER_POSSIBLE`], [`PROGRESSING`], [`DEGRADED`], [`DATA_AT_RISK`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
@@ -135,6 +138,18 @@ pub struct LastFailover {
     pub to: Option<String>,
 }
 
+/// How a group lost everything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastDataLoss {
+    /// Why, in the brain's words.
+    pub cause: String,
+    /// When the operator learnt of it.
+    pub at: Time,
+    /// The epoch in which the group was found to be empty.
+    pub epoch: u64,
+}
+
 /// The schema of [`Status`].
 pub(super) fn status() -> Field {
     let name = |what: &str| text(253, what);
@@ -151,6 +166,7 @@ pub(super) fn status() -> Field {
         .field("selector", text(512, "Which pods are members, for the scale subresource."))
         .field("members", list(16_000, member(), "Every member, by name.").keyed_by("name"))
         .field("lastFailover", last_failover())
+        .field("lastDataLoss", last_data_loss())
         .field("conditions", conditions())
 }
 
@@ -176,6 +192,13 @@ fn last_failover() -> Field {
         .field("bytesAtRisk", whole("Bytes of writes that the new primary may lack."))
         .field("from", text(253, "Who led before."))
         .field("to", text(253, "Who leads since."))
+}
+
+fn last_data_loss() -> Field {
+    object("The last time that the group lost all of its data and began anew, empty.")
+        .required("cause", text(1024, "Why."))
+        .required("at", text(64, "When the operator learnt of it.").moment())
+        .required("epoch", whole("The epoch in which the group was found to be empty."))
 }
 
 fn conditions() -> Field {

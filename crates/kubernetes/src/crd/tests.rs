@@ -134,6 +134,7 @@ fn whole_status() -> Status {
             from: Some(text("a")),
             to: Some(text("b")),
         }),
+        last_data_loss: Some(LastDataLoss { cause: "a".to_owned(), at: at.clone(), epoch: 1 }),
         conditions: vec![Condition {
             last_transition_time: at,
             message: "a".to_owned(),

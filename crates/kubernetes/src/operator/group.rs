@@ -330,10 +330,23 @@ impl<'a> Group<'a> {
             let to = last.to.clone().unwrap_or_default();
             self.tell("Failover", &format!("{to} leads in place of {from}: {}", last.cause)).await;
         }
+        if after.last_data_loss != before.last_data_loss
+            && let Some(loss) = &after.last_data_loss
+        {
+            self.warn("DataLost", &loss.cause).await;
+        }
+    }
+
+    async fn tell(&self, reason: &str, text: &str) {
+        self.say("Normal", reason, text).await;
+    }
+
+    async fn warn(&self, reason: &str, text: &str) {
+        self.say("Warning", reason, text).await;
     }
 
     /// An Event of the resource. One that is lost costs nobody anything.
-    async fn tell(&self, reason: &str, text: &str) {
+    async fn say(&self, kind: &str, reason: &str, text: &str) {
         let now = Time(Timestamp::now());
         let event = Event {
             metadata: ObjectMeta {
@@ -351,7 +364,7 @@ impl<'a> Group<'a> {
             },
             reason: Some(reason.to_owned()),
             message: Some(text.to_owned()),
-            type_: Some("Normal".to_owned()),
+            type_: Some(kind.to_owned()),
             source: Some(EventSource {
                 component: Some("interrex-operator".to_owned()),
                 host: None,

@@ -9,8 +9,8 @@ use k8s_openapi::jiff::Timestamp;
 use super::observe::{Observation, PodView};
 use super::plan::Plan;
 use crate::crd::{
-    DATA_AT_RISK, DEGRADED, FAILOVER_POSSIBLE, LastFailover, LinkState, MemberRole, MemberStatus,
-    PROGRESSING, READY, Status,
+    DATA_AT_RISK, DEGRADED, FAILOVER_POSSIBLE, LastDataLoss, LastFailover, LinkState, MemberRole,
+    MemberStatus, PROGRESSING, READY, Status,
 };
 use crate::names::{GROUP_LABEL, ROLE_PRIMARY};
 
@@ -51,6 +51,7 @@ pub(super) fn status(
         selector: Some(format!("{GROUP_LABEL}={group}")),
         members: seen.pods.iter().map(member).collect(),
         last_failover: last_failover(primary, &seen.pods, before, now),
+        last_data_loss: last_data_loss(&seen.pods, before, now),
         ..Status::default()
     };
     let conditions = judge(outcome, ready);
@@ -113,6 +114,18 @@ fn last_failover(
         from: Some(from),
         to: Some(name),
     })
+}
+
+/// The newest loss that any member tells of, kept for as long as the group exists.
+fn last_data_loss(pods: &[PodView], before: &Status, now: Timestamp) -> Option<LastDataLoss> {
+    let known = before.last_data_loss.clone();
+    let told = pods.iter().filter_map(|pod| pod.notice.as_ref()?.began_empty.as_ref());
+    match told.max_by_key(|told| told.epoch) {
+        Some(told) if known.as_ref().is_none_or(|known| known.epoch < told.epoch) => {
+            Some(LastDataLoss { cause: told.why.clone(), at: Time(now), epoch: told.epoch })
+        }
+        _ => known,
+    }
 }
 
 /// What is said of a cause that nobody has told yet.
@@ -251,3 +264,6 @@ fn message(conditions: &[Found]) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
