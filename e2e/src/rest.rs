@@ -19,8 +19,8 @@ const AT_A_TIME: u32 = 5;
 const READY_WITHIN: Duration = Duration::from_secs(300);
 /// What the last start stirs up has settled: the operator's last write is this long ago.
 const QUIET_FOR: Duration = Duration::from_secs(10);
-/// How long they are watched.
-const WATCHED: Duration = Duration::from_secs(120);
+/// How long they are watched: two renewals of a lease at rest.
+const WATCHED: Duration = Duration::from_secs(60);
 /// Between two looks at the Leases: they change every fifteen seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What a group may write into its Lease in a minute.

@@ -8,10 +8,14 @@ use crate::deeds::{Change, Deed};
 const FREEZE: Duration = Duration::from_secs(30);
 const CUT: Duration = Duration::from_secs(15);
 
-/// All rows, in the order in which they are done: those that break hosts or the API server late.
+/// All rows, in the order in which they are done: of each group those that break hosts or the API
+/// server last.
 pub(crate) fn rows() -> Vec<Row> {
-    [of_resources(), of_changes(), of_pods(), of_lost_pods(), of_hosts(), unwatched(), at_rest()]
-        .concat()
+    let mut rows = [of_resources(), of_changes(), of_pods(), of_lost_pods(), of_hosts()].concat();
+    rows.extend([unwatched(), at_rest()].concat());
+    // A group and its client are made once for all the rows that need them.
+    rows.sort_by_key(|row| row.setting);
+    rows
 }
 
 fn row(
@@ -199,7 +203,7 @@ fn of_hosts() -> Vec<Row> {
             "api-stop",
             "API server stopped",
             Default,
-            Deed::StopApi { short: Duration::from_secs(60), full: Duration::from_secs(600) },
+            Deed::StopApi { short: Duration::from_secs(30), full: Duration::from_secs(600) },
             (1, 1),
             no_gap,
         ),

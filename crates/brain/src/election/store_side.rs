@@ -89,6 +89,10 @@ impl Election {
             let text = format!("{} has ended for certain: nobody waits for it", holder.id.name);
             self.out.note(Reason::story("certified", text));
         }
+        // What it said last is no word of anybody who is there.
+        for peer in self.peers.values_mut() {
+            peer.report = peer.report.take().filter(|(report, _)| !ended.is_of(&report.who));
+        }
         if !self.ended.contains(&ended) {
             self.ended.push(ended);
         }
