@@ -15,13 +15,8 @@ help: ## this list
 engine: ## an engine on the PATH: does nothing when there is one
 	@scripts/install-engine.sh
 
-build: ## the optimised binary, target/release/interrex; on Linux without any shared library
-ifeq ($(shell uname -s),Linux)
-	@mkdir -p target/release
-	@ln -f "$$(scripts/build-static.sh)" $(INTERREX)
-else
-	$(CARGO) build --release --locked -p interrex-cli
-endif
+build: ## the optimised binary, target/release/interrex
+	@scripts/build.sh
 
 demo: engine build ## starts a group, kills its primary three times under load, shows what was lost
 	$(INTERREX) demo

@@ -199,6 +199,25 @@ enum What {
     Grace { m: usize, life: u64, kill: Box<Fault> },
 }
 
+/// What is on its way from one engine to another: it is heard in the order of its sending.
+#[derive(Debug, Default)]
+struct OnWire {
+    /// Sent, and not heard yet.
+    sent: BTreeSet<u64>,
+    /// Of these, what has come.
+    early: BTreeMap<u64, (u64, Wire)>,
+}
+
+impl OnWire {
+    /// What is to be heard next, if it has come.
+    fn next(&mut self) -> Option<(u64, Wire)> {
+        let first = *self.sent.first()?;
+        let next = self.early.remove(&first)?;
+        self.sent.remove(&first);
+        Some(next)
+    }
+}
+
 #[derive(Debug)]
 struct Due {
     at: u64,
@@ -262,6 +281,7 @@ pub struct World {
     writes: Write,
     calls: BTreeMap<u64, Call>,
     held_wires: BTreeMap<(usize, usize), Vec<HeldWire>>,
+    on_wires: BTreeMap<(usize, usize), OnWire>,
     held_peers: BTreeMap<(usize, usize), Vec<Message>>,
     late: BTreeSet<Write>,
     term_acked: BTreeSet<u64>,
@@ -305,6 +325,7 @@ impl World {
             writes: 0,
             calls: BTreeMap::new(),
             held_wires: BTreeMap::new(),
+            on_wires: BTreeMap::new(),
             held_peers: BTreeMap::new(),
             late: BTreeSet::new(),
             term_acked: BTreeSet::new(),

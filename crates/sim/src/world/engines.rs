@@ -301,6 +301,18 @@ impl World {
             return;
         }
         let sent = self.id();
+        self.on_wires.entry((from, to)).or_default().sent.insert(sent);
+        self.put_wire((from, to), sent, conn, wire, slow);
+    }
+
+    fn put_wire(
+        &mut self,
+        (from, to): (usize, usize),
+        sent: u64,
+        conn: u64,
+        wire: Wire,
+        slow: u64,
+    ) {
         if !self.network.open(Plane::Engine, from, to) {
             self.held_wires.entry((from, to)).or_default().push((sent, conn, wire));
             return;
@@ -314,8 +326,8 @@ impl World {
     pub(super) fn release_wires(&mut self, from: usize, to: usize) {
         let mut held = self.held_wires.remove(&(from, to)).unwrap_or_default();
         held.sort_by_key(|(sent, ..)| *sent);
-        for (_, conn, wire) in held {
-            self.send_wire(from, to, conn, wire, 0);
+        for (sent, conn, wire) in held {
+            self.put_wire((from, to), sent, conn, wire, 0);
         }
     }
 
@@ -331,7 +343,11 @@ impl World {
             self.held_wires.entry((from, to)).or_default().push((sent, conn, wire));
             return;
         }
-        self.wire_handled(from, to, conn, wire);
+        // What was sent before it may still be on its way: a cut has held it up.
+        self.on_wires.entry((from, to)).or_default().early.insert(sent, (conn, wire));
+        while let Some((conn, wire)) = self.on_wires.entry((from, to)).or_default().next() {
+            self.wire_handled(from, to, conn, wire);
+        }
     }
 
     fn wire_handled(&mut self, from: usize, to: usize, conn: u64, wire: Wire) {
