@@ -1,7 +1,7 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Builds the optimised program as target/release/interrex. On Linux it needs no shared library, so
 # that the one that runs on a laptop is the one that goes into the image.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
 
 built=${CARGO_TARGET_DIR:-$PWD/target}/release/interrex

@@ -66,6 +66,8 @@ pub(crate) enum Deed {
         /// What.
         what: Change,
     },
+    /// The API server was away, and the operator has to notice what is asked for afterwards.
+    ApiReturns,
     /// The operator, which was away, starts.
     OperatorBack,
     /// Resources that make no sense are given to the API server: no harm, and no stage.
@@ -150,6 +152,7 @@ pub(crate) async fn commit(
         }
         Deed::Scale => changes::scale(stage, before).await?,
         Deed::Roll { what } => changes::roll(stage, before, what, number).await?,
+        Deed::ApiReturns => changes::api_returns(stage, before).await?,
         Deed::OperatorBack => changes::operator_back(stage, before).await?,
     };
     let after = stage.healthy(&done.renewed).await?;

@@ -22,6 +22,7 @@ use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::ObjectRef;
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -151,8 +152,9 @@ async fn control(client: &Client, options: &Options, metrics: &Arc<Metrics>) {
     let settings =
         kube::runtime::controller::Config::default().debounce(DEBOUNCE).concurrency(AT_A_TIME);
     // Only what is ours, and of it only the metadata: a pod tells by its label and annotation.
-    Controller::new(api::<Redis>(client, watched), watcher::Config::default())
+    Controller::new(api::<Redis>(client, watched), lasting(watcher::Config::default()))
         .with_config(settings)
+        .trigger_backoff(Patience::default())
         .owns(metadata::<StatefulSet>(client, watched), ours())
         .owns(metadata::<Service>(client, watched), ours())
         .owns(metadata::<ConfigMap>(client, watched), ours())
@@ -177,6 +179,35 @@ async fn control(client: &Client, options: &Options, metrics: &Arc<Metrics>) {
         .await;
 }
 
+/// The pause after a watch that failed. All watches of the operator share it, one error after the
+/// other: with the usual one, that doubles up to half a minute, an operator is blind for minutes after
+/// an API server was away for seconds.
+#[derive(Debug, Default)]
+struct Patience {
+    failed: u32,
+}
+
+impl Patience {
+    const FIRST: Duration = Duration::from_millis(50);
+    const LONGEST: Duration = Duration::from_millis(400);
+}
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = Self::FIRST.saturating_mul(1 << self.failed.min(8));
+        self.failed += 1;
+        Some(pause.min(Self::LONGEST))
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        self.failed = 0;
+    }
+}
+
 fn metadata<K>(client: &Client, namespace: Option<&str>) -> Api<PartialObjectMeta<K>>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned,
@@ -188,7 +219,12 @@ where
 }
 
 fn ours() -> watcher::Config {
-    watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"))
+    lasting(watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}")))
+}
+
+/// A watch whose connection has died without a word is noticed when it should have ended.
+fn lasting(config: watcher::Config) -> watcher::Config {
+    config.timeout(60)
 }
 
 async fn reconcile(redis: Arc<Redis>, context: Arc<Context>) -> Result<Action, PassError> {
@@ -201,4 +237,19 @@ async fn reconcile(redis: Arc<Redis>, context: Arc<Context>) -> Result<Action, P
         Err(error) => tracing::warn!(name, error = in_words(error), "a pass failed"),
     }
     Ok(outcome?.map_or_else(Action::await_change, Action::requeue))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nine_watches_that_fail_in_turn_are_back_within_seconds() {
+        let mut patience = Patience::default();
+        // Each is refused once, and then finds what it knew too old.
+        let pauses: Duration = patience.by_ref().take(18).sum();
+        assert!(pauses < Duration::from_secs(8), "{pauses:?}");
+        patience.reset();
+        assert_eq!(patience.next(), Some(Patience::FIRST));
+    }
 }

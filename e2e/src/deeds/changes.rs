@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::error::Error;
 use crate::group::Look;
@@ -23,6 +23,10 @@ const USUAL: usize = 2;
 const MOVED_WITHIN: Duration = Duration::from_secs(60);
 /// Three pods one after the other, each with a stop, a start and a sync.
 const ROLLED_WITHIN: Duration = Duration::from_secs(300);
+/// The API server is away for so long.
+const AWAY: Duration = Duration::from_secs(20);
+/// Then a change of a resource is seen within this time.
+const NOTICED_WITHIN: Duration = Duration::from_secs(20);
 /// Between two looks at the copies during a roll.
 const COUNT_EVERY: Duration = Duration::from_millis(250);
 /// The versions between which groups are rolled: both read what the other has written.
@@ -147,6 +151,35 @@ impl Copies {
             self.note(&stage.group.look().await);
         }
     }
+}
+
+/// Stops the API server for as long as its watches take to give up, and asks for something once it
+/// is back.
+pub(super) async fn api_returns(stage: &Stage, before: Look) -> Result<Done, Error> {
+    let mut done = Done::beginning(stage, before, "API server").await?;
+    let stopped = stage.tools.fault(&["api-stop"]).await;
+    if stopped.is_ok() {
+        // The length of the harm, not a wait for anything.
+        sleep_until(done.begun + AWAY).await;
+    }
+    stage.tools.fault(&["api-start"]).await?;
+    stopped?;
+    let back = Instant::now();
+    let policy = json!({ "spec": { "config": { "maxmemory-policy": "allkeys-lru" } } });
+    let namespace = &stage.group.namespace;
+    let policy = policy.to_string();
+    let words = ["-n", namespace, "patch", "redis/cart", "--type=merge", "-p", &policy];
+    stage.tools.kubectl(&words, None).await?;
+    until("the operator to see a change", NOTICED_WITHIN, async || {
+        let resource = stage.cluster.resource(namespace, "cart").await;
+        let resource = resource.map_err(|error| error.chain())?;
+        let told = resource.status.as_ref().and_then(|status| status.observed_generation);
+        let newest = resource.metadata.generation;
+        if told == newest { Ok(()) } else { Err(format!("it tells of {told:?}, not {newest:?}")) }
+    })
+    .await?;
+    done.event.notes.push(format!("the operator saw it after {} ms", back.elapsed().as_millis()));
+    Ok(done)
 }
 
 /// Starts the operator beside a group that has moved on without it. It may write what it sees into

@@ -63,6 +63,14 @@ fn of_changes() -> Vec<Row> {
             (1, 5),
             planned,
         ),
+        row(
+            "api-return",
+            "operator after the API's return",
+            Operated,
+            Deed::ApiReturns,
+            (1, 3),
+            Bars::most(150.0).nothing_lost(),
+        ),
     ]
 }
 

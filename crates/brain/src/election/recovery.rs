@@ -89,10 +89,13 @@ impl Election {
             return false;
         }
         let patient = now.since(began) < self.settings.timing.lease.scaled(2, 1);
+        // What loads has something to load: it is waited for as long as anybody is.
+        let loads = now.since(began) < self.settings.recovery_timeout;
         let hollow = best.stamp.hollow;
         let reports = self.recent_reports(now);
         self.settings.others().filter(|m| **m != best.who.id.name).any(|m| match reports.get(m) {
             Some(r) if hollow && r.ready && r.keys > 0 && r.stamp.is_above(&best.stamp) => true,
+            Some(r) if hollow && !r.ready && r.keys > 0 && !best.stamp.is_above(&r.stamp) => loads,
             Some(r) => patient && (r.keys > 0 || (!r.ready && !r.virgin)),
             None => patient && hollow,
         })
