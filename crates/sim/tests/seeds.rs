@@ -27,6 +27,10 @@ const SEEDS: &[(u64, &str)] = &[
         6203,
         "a cut path brought a full sync's file after what came later (a fault of the simulator)",
     ),
+    (
+        10879,
+        "replicas acknowledged writes while they saved for a clean stop: in none of their stamps",
+    ),
     (5300, "an empty copy led while the only one with data was still loading them"),
     (6472, "a cut path brought a full sync's file before its beginning (a fault of the simulator)"),
     (8835, "copies whose link had ended with their sync were called half, and an empty one led"),

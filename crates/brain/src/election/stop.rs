@@ -7,7 +7,7 @@ use crate::reason::Reason;
 use crate::time::{Span, Tick};
 
 use super::Election;
-use super::engine_side::Phase;
+use super::engine_side::{Phase, Posture};
 use super::lead::State;
 
 /// How far the stop has come.
@@ -17,12 +17,29 @@ pub(crate) struct Stopping {
     began: Tick,
     deadline: Tick,
     stage: Stage,
+    /// The engine had let go of its upstream before it was told to save: what it said last is all
+    /// that it has.
+    still: bool,
+}
+
+impl Stopping {
+    /// The engine follows nobody any more, whoever leads.
+    pub(crate) fn lets_go(&self) -> bool {
+        self.stage != Stage::Leaving
+    }
+
+    /// Whether nothing has reached the engine since it was last looked at.
+    pub(crate) fn is_still(&self) -> bool {
+        self.still
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Handing over, releasing, or leaving the electorate.
     Leaving,
+    /// The engine lets go of its upstream: until then it may acknowledge writes that no stamp knows.
+    Detaching(Tick),
     /// The engine saves and ends.
     Ending(Tick),
     /// Done.
@@ -32,6 +49,8 @@ enum Stage {
 impl Election {
     /// How long a replica waits to be taken out of the electorate before it stops all the same.
     const LEAVE_WITHIN: Span = Span::from_millis(2500);
+    /// How long an engine may take to let go; one that hangs is not waited for.
+    const LET_GO_WITHIN: Span = Span::from_millis(500);
     /// The rest of the time belongs to the engine's save.
     const SAVE_SHARE: (u64, u64) = (1, 2);
 
@@ -40,8 +59,13 @@ impl Election {
             return;
         }
         self.out.note(Reason::story("stop", format!("{} is told to stop", self.id.name)));
-        self.stopping =
-            Some(Stopping { ask, began: now, deadline: now + within, stage: Stage::Leaving });
+        self.stopping = Some(Stopping {
+            ask,
+            began: now,
+            deadline: now + within,
+            stage: Stage::Leaving,
+            still: false,
+        });
         self.candidate = None;
         self.vote = None;
         self.next_gossip = now;
@@ -69,6 +93,7 @@ impl Election {
                     self.wake_by(limit.min(now + self.settings.timing.heartbeat));
                 }
             }
+            Stage::Detaching(since) => self.detach_for_good(since, now),
             Stage::Ending(since) => {
                 if self.engine.phase == Phase::Absent {
                     self.be_gone(now);
@@ -161,11 +186,28 @@ impl Election {
             self.step_down("out of time to stop", now);
         }
         self.succession = None;
+        self.engine.want = Posture::DeadEnd;
         if let Some(stopping) = &mut self.stopping {
-            stopping.stage = Stage::Ending(now);
+            stopping.stage = Stage::Detaching(now);
         }
+        self.detach_for_good(now, now);
+    }
+
+    /// What a replica receives after the last look at it is on its disk and in no stamp: it is
+    /// detached and looked at before it saves, as before a promise (failover.md 2.4).
+    fn detach_for_good(&mut self, since: Tick, now: Tick) {
         if self.engine.phase == Phase::Absent {
             return self.be_gone(now);
+        }
+        let still = self.engine.asked >= since && self.engine.is_detached();
+        let limit = since + Self::LET_GO_WITHIN;
+        if !still && now < limit {
+            self.observe_soon(now);
+            return self.wake_by(limit);
+        }
+        if let Some(stopping) = &mut self.stopping {
+            stopping.still = still;
+            stopping.stage = Stage::Ending(now);
         }
         let why = Reason::story("stop", format!("{}: the engine saves and ends", self.id.name));
         self.tell_engine(EngineCommand::Shutdown, why);

@@ -4,7 +4,7 @@
 use engine::Replid;
 
 use super::*;
-use crate::effect::{Act, Effect};
+use crate::effect::{Act, AskId, Effect};
 use crate::input::EngineView;
 use crate::memory::Memory;
 use crate::timing::Timing;
@@ -107,10 +107,32 @@ fn only_an_end_with_everything_saved_keeps_a_member_exact() {
     ] {
         let mut election = started(true);
         election.on_seen(1, NOW, loaded(), NOW);
+        election.wish_stop(AskId(1), Span::from_millis(10_000), NOW);
+        election.step_stopping(NOW);
         election.on_exited(1, exit, NOW);
         let memory = &election.memory;
         assert_eq!((memory.clean, memory.exact), (keeps, keeps), "{exit}");
     }
+}
+
+#[test]
+fn a_replica_that_saves_while_it_is_attached_is_not_exact() {
+    let attached = EngineView { upstream: Some("cart-0".into()), link_up: true, ..loaded() };
+    let mut election = started(true);
+    election.on_seen(1, NOW, attached, NOW);
+    election.wish_stop(AskId(1), Span::from_millis(10_000), NOW);
+    election.step_stopping(NOW);
+    let told = |election: &mut Election, command: &EngineCommand| {
+        election.out.take().iter().any(
+            |effect| matches!(&effect.act, Act::Engine { command: told, .. } if told == command),
+        )
+    };
+    assert!(!told(&mut election, &EngineCommand::Shutdown), "it lets go first");
+    let later = NOW + Span::from_millis(600);
+    election.step_stopping(later);
+    assert!(told(&mut election, &EngineCommand::Shutdown), "one that hangs is not waited for");
+    election.on_exited(1, Exit::Clean, later);
+    assert!(!election.memory.clean && !election.memory.exact, "more may have come meanwhile");
 }
 
 #[test]
