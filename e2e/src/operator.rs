@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_metric_is_summed_over_its_labels_and_no_other_is() {
-        let text = "# TYPE writes counter\nwrites_total{kind=\"a b\"} 2\nwrites_total{kind=\"c\"} 3\n\
-                    writes_total_other 7\nrss 8\n";
+        let text = "# TYPE writes counter\nwrites_total{kind=\"a b\"} 2\n\
+                    writes_total{kind=\"c\"} 3\nwrites_total_other 7\nrss 8\n";
         assert!((sum(text, "writes_total") - 5.0).abs() < f64::EPSILON);
         assert!((sum(text, "rss") - 8.0).abs() < f64::EPSILON);
     }

@@ -1,4 +1,4 @@
-//! Resources that make no sense: each must be refused before it is stored, by name and with a reason.
+//! Resources that make no sense: each must be refused before it is stored, and told why.
 
 use serde_json::{Value, json};
 

@@ -28,8 +28,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(30);
 /// How long a notice may be out of date when nothing is decided.
 const NOTICE: Duration = Duration::from_secs(5);
 
-/// A change is told once it has lasted this long. A takeover passes through several roles, and every
-/// change of a label makes the cluster write other routes, which the primary's own then waits for.
+/// A change is told once it has lasted this long. A takeover passes through several roles, and
+/// every change of a label makes the cluster write other routes, which the primary's own waits for.
 const SETTLED: Duration = Duration::from_millis(300);
 
 /// Free space below this share keeps a member from taking over a primary's load (failover.md 2.12,

@@ -180,8 +180,8 @@ async fn control(client: &Client, options: &Options, metrics: &Arc<Metrics>) {
 }
 
 /// The pause after a watch that failed. All watches of the operator share it, one error after the
-/// other: with the usual one, that doubles up to half a minute, an operator is blind for minutes after
-/// an API server was away for seconds.
+/// other: with the usual one, that doubles up to half a minute, an operator is blind for minutes
+/// after an API server was away for seconds.
 #[derive(Debug, Default)]
 struct Patience {
     failed: u32,

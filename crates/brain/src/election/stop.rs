@@ -38,7 +38,7 @@ impl Stopping {
 enum Stage {
     /// Handing over, releasing, or leaving the electorate.
     Leaving,
-    /// The engine lets go of its upstream: until then it may acknowledge writes that no stamp knows.
+    /// The engine lets go of its upstream: until then it acknowledges what no stamp knows.
     Detaching(Tick),
     /// The engine saves and ends.
     Ending(Tick),

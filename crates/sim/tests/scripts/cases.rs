@@ -103,7 +103,7 @@ pub(crate) fn container_death(cast: Cast) -> Ending {
     s.end()
 }
 
-/// The container dies and its restart is held back, but its kubelet has said so: nobody waits for W.
+/// The container dies and its restart is held back, but its kubelet has said so: no W is waited.
 pub(crate) fn container_death_certified(cast: Cast) -> Ending {
     let mut p = plan(3, cast);
     p.certified = 1000;

@@ -56,8 +56,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Points the probers at the members' addresses; an address that cannot be read is left out. Who
-    /// is not named is no member any more: it is not asked for its data in the end.
+    /// Points the probers at the members' addresses; an address that cannot be read is left out.
+    /// Who is not named is no member any more: it is not asked for its data in the end.
     pub(super) fn aim(&mut self, members: Members) {
         self.members.retain(|member, _| members.contains_key(member));
         for (member, address) in members {

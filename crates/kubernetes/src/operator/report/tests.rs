@@ -1,3 +1,5 @@
+//! A failover is told once, a loss for ever: what the status keeps of both.
+
 use super::*;
 use crate::platform::{Notice, Told};
 
