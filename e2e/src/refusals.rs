@@ -22,9 +22,10 @@ fn wrong(what: &'static str, field: &'static str, spec: Value) -> Wrong {
 
 /// The kinds of mistakes that people make.
 fn kinds() -> Vec<Wrong> {
-    let failover = |fields: Value| json!({ "failover": fields });
-    let storage = |fields: Value| json!({ "storage": fields });
-    let config = |fields: Value| json!({ "config": fields });
+    [of_shape(), of_failover_and_storage(), of_config_and_pods()].into_iter().flatten().collect()
+}
+
+fn of_shape() -> Vec<Wrong> {
     let replicas = |count: i64| json!({ "topology": { "replication": { "replicas": count } } });
     let two = json!({ "replication": { "replicas": 2 }, "cluster": { "shards": 3 } });
     vec![
@@ -48,6 +49,13 @@ fn kinds() -> Vec<Wrong> {
             "spec.durability",
             json!({ "durability": { "mode": "strict", "copies": 5 } }),
         ),
+    ]
+}
+
+fn of_failover_and_storage() -> Vec<Wrong> {
+    let failover = |fields: Value| json!({ "failover": fields });
+    let storage = |fields: Value| json!({ "storage": fields });
+    vec![
         wrong("a profile of another name", "profile", failover(json!({ "profile": "turbo" }))),
         wrong(
             "timings that cannot be kept",
@@ -79,6 +87,12 @@ fn kinds() -> Vec<Wrong> {
             "onDelete",
             storage(json!({ "size": "1Gi", "onDelete": "archive" })),
         ),
+    ]
+}
+
+fn of_config_and_pods() -> Vec<Wrong> {
+    let config = |fields: Value| json!({ "config": fields });
+    vec![
         wrong("a directive that is ours", "spec.config", config(json!({ "port": "7000" }))),
         wrong("a password among directives", "spec.config", config(json!({ "requirepass": "x" }))),
         wrong(

@@ -42,10 +42,10 @@ pub(crate) struct Plan {
 pub(crate) async fn run(plan: &Plan, cluster: &Cluster, tools: &Tools) -> Vec<Outcome> {
     let runner = Runner { plan, cluster, tools, operator: Operator::of(cluster, tools) };
     let needs_operator = |row: &Row| row.setting.maker() == Maker::Operator;
-    let installed = match plan.rows.iter().any(|(row, _)| needs_operator(row)) {
-        true => Some(runner.operator.install().await),
-        false => None,
-    };
+    let mut installed = None;
+    if plan.rows.iter().any(|(row, _)| needs_operator(row)) {
+        installed = Some(runner.operator.install().await);
+    }
     let mut outcomes = Vec::new();
     for rows in plan.rows.chunk_by(|one, next| one.0.setting == next.0.setting) {
         let missing = installed.as_ref().and_then(|done| done.as_ref().err());

@@ -577,7 +577,7 @@ impl Election {
         // its end: what is known of them stands, good or bad.
         let loaded = std::mem::take(&mut self.engine.reconciled);
         if loaded || exit == Exit::BadData {
-            let still = self.stopping.as_ref().is_some_and(|stopping| stopping.is_still());
+            let still = self.stopping.as_ref().is_some_and(super::stop::Stopping::is_still);
             let clean = exit == Exit::Clean && self.settings.persistent && still;
             self.memory.clean = clean;
             if !clean && self.settings.keeps(Cure::ExactOnlyWhenClean) {

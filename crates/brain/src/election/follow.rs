@@ -172,7 +172,7 @@ impl Election {
 
     /// What the newest heartbeat asks of the engine.
     pub(super) fn take_posture(&mut self) {
-        let leaves = self.stopping.as_ref().is_some_and(|stopping| stopping.lets_go());
+        let leaves = self.stopping.as_ref().is_some_and(super::stop::Stopping::lets_go);
         if self.vote.is_some() || self.leading.is_some() || self.succession.is_some() || leaves {
             return;
         }

@@ -49,9 +49,8 @@ pub(super) fn rule_hash(rule: &str) -> u64 {
 /// Whether a reason says that a primary was chosen by what is left, and writes may be lost.
 pub(super) fn accepts_loss(why: &brain::Reason) -> bool {
     match why.rule {
-        "forced" => true,
+        "forced" | brain::BEGINS_EMPTY => true,
         "takeover" => why.text.contains("recovery"),
-        brain::BEGINS_EMPTY => true,
         _ => false,
     }
 }
