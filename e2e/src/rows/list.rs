@@ -272,6 +272,7 @@ fn unwatched() -> Vec<Row> {
 /// Groups that nothing happens to.
 fn at_rest() -> Vec<Row> {
     let rest = Bars { has_load: false, ..Bars::NONE };
-    let deed = Deed::Rest { short: 4, full: 100 };
+    // A hundred and fifty pods are what two cores carry.
+    let deed = Deed::Rest { short: 4, full: 50 };
     vec![row("rest", "groups at rest", Setting::Many, deed, (1, 1), rest)]
 }
