@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use agent::{AgentError, Config, LogFormat};
@@ -69,9 +70,7 @@ impl Group {
         write("password", "clients-password\n");
         let names: Vec<MemberName> =
             (0..members).map(|n| MemberName(format!("cart-{n}"))).collect();
-        let listeners: Vec<TcpListener> = (0..3 * members)
-            .map(|_| TcpListener::bind("127.0.0.1:0").expect("the place of a test"))
-            .collect();
+        let listeners: Vec<TcpListener> = (0..3 * members).map(|_| listener()).collect();
         let mut free =
             listeners.iter().map(|l| l.local_addr().expect("the place of a test").port());
         let mut port = || free.next().expect("the place of a test");
@@ -234,4 +233,15 @@ pub async fn http(
     .await
     .ok()
     .flatten()
+}
+
+/// A port that is free, and stays so until an agent takes it: none of those that the kernel gives
+/// to outgoing connections of other tests.
+fn listener() -> TcpListener {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(37);
+    let mut tries = (0..10_000).map(|_| first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)));
+    let port = |number: u32| 20_000 + (number % 12_000) as u16;
+    let bound = tries.find_map(|number| TcpListener::bind(("127.0.0.1", port(number))).ok());
+    bound.expect("the place of a test")
 }
