@@ -2,7 +2,7 @@
 //! and expect the checkers to see it; nothing else can.
 
 /// What a test takes out: one cure, or two where the second stands in for the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Without(pub Cure, pub Option<Cure>);
 
 impl Without {
@@ -19,7 +19,7 @@ impl From<Cure> for Without {
 }
 
 /// One cure. The letters are the rows of the traces in `docs/failover.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cure {
     /// H1: a compare-and-swap without an answer stays in force until a later one has succeeded.
     JointUntilOwnSuccess,
@@ -93,4 +93,13 @@ pub enum Cure {
     VotersProtect,
     /// The fence ends before the challenger may begin.
     Margin,
+    /// A stamp is compared by its epoch before its offset.
+    StampByEpoch,
+    /// A death certificate is for one run, not for its pod.
+    CertificateOfOneRun,
+    /// H7: once its patience is over, a recovery election counts only the pods that a held record
+    /// names.
+    RecoveryByPods,
+    /// A route gives way to none of a lower epoch.
+    RouteByEpoch,
 }

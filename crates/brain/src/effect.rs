@@ -22,7 +22,7 @@ pub struct PersistId(pub u64);
 pub struct AskId(pub u64);
 
 /// One thing to do, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Effect {
     /// What.
     pub act: Act,
@@ -32,7 +32,7 @@ pub struct Effect {
 
 /// One thing to do. Effects of one batch are begun in order; engine commands and persists are
 /// carried out in order, everything else may overlap.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
     /// Read the record; answered by [`crate::Input::Store`].
     Read {
@@ -93,7 +93,7 @@ pub enum Act {
 }
 
 /// What to do with the engine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EngineCommand {
     /// Start a process, as a replica of the dead end.
     Start,
@@ -124,7 +124,7 @@ pub enum EngineCommand {
 }
 
 /// A deadline for the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GateDeadline {
     /// No deadline: a replica, the dead end, or a primary whose electorate is empty.
     Open,
@@ -133,7 +133,7 @@ pub enum GateDeadline {
 }
 
 /// Where clients are to go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Route {
     /// A lower epoch never replaces a higher one.
     pub epoch: Epoch,

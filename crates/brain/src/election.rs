@@ -12,6 +12,7 @@ mod handover;
 mod lead;
 mod members;
 mod outbox;
+mod parted;
 mod quorum;
 mod rank;
 mod recovery;
@@ -23,11 +24,23 @@ mod succession;
 mod vote;
 mod wiped;
 
+/// The rules that are plain functions of what they are given, for whoever checks them alone: the
+/// model asks these very functions (docs/proof/README.md).
+pub mod rules {
+    pub use super::authority::Authority;
+    pub use super::quorum::{
+        Shortfall, acks, data_suffice, is_known, is_witness, leads_again, promises,
+        recovery_quorum, stands, witnesses,
+    };
+    pub use super::rank::{best, compare};
+    pub use engine::Offset;
+}
+
 use std::collections::BTreeMap;
 
 use crate::effect::{Act, AskId, Effect, GateDeadline, PersistId};
 use crate::identity::{Ended, Epoch, Incarnation, MemberId, MemberName};
-use crate::input::{EngineNews, Input, Wish};
+use crate::input::{EngineNews, Input, Shortage, Wish};
 use crate::memory::Memory;
 use crate::message::{Message, Standing};
 use crate::reason::Reason;
@@ -47,7 +60,7 @@ use vote::Vote;
 use wiped::Wiped;
 
 /// One member's election.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Election {
     settings: Settings,
     id: MemberId,
@@ -97,7 +110,7 @@ pub struct Election {
     asks_made: u64,
     /// Counts this run's writes of the record.
     renewals: u64,
-    roomy: bool,
+    short: Option<Shortage>,
     /// What is wrong though there is a primary, for people.
     alarm: Option<String>,
     /// No handover for want of room before this.
@@ -115,7 +128,7 @@ pub struct Election {
 }
 
 /// What is known of another member.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Peer {
     /// Its last word, and when it came.
     report: Option<(Standing, Tick)>,
@@ -131,7 +144,7 @@ pub(crate) struct Peer {
 }
 
 /// The newest ack given.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct GivenAck {
     to: Incarnation,
     epoch: Epoch,
@@ -153,6 +166,11 @@ impl Election {
         if unclean && settings.keeps(crate::Cure::ExactOnlyWhenClean) {
             memory.exact = false;
         }
+        if unclean {
+            memory.keep_reached(memory.stamp.epoch);
+        }
+        // The engine that the stamp is of has ended with its agent, and it kept nothing on disk.
+        memory.stamp.complete &= settings.persistent;
         memory.boot.clone_from(&settings.boot);
         let peers = settings.others().map(|m| (m.clone(), Peer::default())).collect();
         Self {
@@ -182,7 +200,7 @@ impl Election {
             gate: None,
             asks_made: 0,
             renewals: 0,
-            roomy: true,
+            short: None,
             alarm: None,
             relief_after: now,
             changes: Vec::new(),
@@ -254,7 +272,8 @@ impl Election {
                 Wish::PromoteAcceptingLoss => self.wish_promote(ask, now),
             },
             Input::Ended(ended) => self.on_ended(ended),
-            Input::Room { roomy } => self.roomy = roomy,
+            Input::RouteStands { epoch } => self.on_newer_epoch(epoch, now),
+            Input::Room { short } => self.short = short,
             Input::Wiped => self.on_wiped(now),
         }
     }

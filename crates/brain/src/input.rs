@@ -4,13 +4,13 @@ use engine::{Offset, Replid};
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{AskId, PersistId, RequestId};
-use crate::identity::{Ended, MemberName};
+use crate::identity::{Ended, Epoch, MemberName};
 use crate::message::Message;
 use crate::record::{Record, Version};
 use crate::time::{Span, Tick};
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
     /// Time passed: at the latest at [`crate::Election::wake_at`].
     Tick,
@@ -50,10 +50,15 @@ pub enum Input {
     },
     /// A run's container has ended for certain.
     Ended(Ended),
+    /// The route was not published: one of a newer epoch stands there.
+    RouteStands {
+        /// Its epoch.
+        epoch: Epoch,
+    },
     /// Headroom changed.
     Room {
-        /// Enough disk and memory to lead.
-        roomy: bool,
+        /// What there is too little of to lead; `None` when there is enough of both.
+        short: Option<Shortage>,
     },
     /// The state file is gone, or another one stands there: nothing can be kept any more. Ends in
     /// [`crate::Act::StartAnew`].
@@ -62,7 +67,7 @@ pub enum Input {
 
 /// How a call to the store ended. Few exist at a time: boxing the record would only obscure it.
 #[allow(clippy::large_enum_variant)]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StoreOutcome {
     /// A read: what stands there.
     Read(Option<(Version, Record)>),
@@ -77,7 +82,7 @@ pub enum StoreOutcome {
 }
 
 /// News of the engine beside this agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EngineNews {
     /// A process runs, a replica of the dead end.
     Started {
@@ -120,8 +125,17 @@ pub enum EngineNews {
     },
 }
 
+/// What a member has too little of to take a primary's load (failover.md 2.12, disk full).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shortage {
+    /// Room on its disk.
+    Disk,
+    /// Memory below its `maxmemory`, where nothing is evicted.
+    Memory,
+}
+
 /// What the kernel says of a silent process (failover.md 2.12, hang budget).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProcessState {
     /// Stopped or traced.
     Stopped,
@@ -134,7 +148,7 @@ pub enum ProcessState {
 }
 
 /// How an engine process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Exit {
     /// By itself after a request of ours, with everything on the disk that it had.
     Clean,
@@ -178,7 +192,7 @@ impl Exit {
 }
 
 /// An engine in its own words (INFO).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EngineView {
     /// Reading its files: answers little.
     pub loading: bool,
@@ -209,18 +223,20 @@ pub struct EngineView {
 }
 
 /// A replica as the engine above it sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReplicaView {
     /// Who.
     pub member: MemberName,
     /// In sync state `online`.
     pub online: bool,
+    /// It acknowledges: the engine's write guard counts it, and will for about a second more.
+    pub acks: bool,
     /// Its last acknowledged offset.
     pub offset: Offset,
 }
 
 /// What a person, a signal or the operator wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Wish {
     /// A planned change of the primary.
     Handover {

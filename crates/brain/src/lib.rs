@@ -19,10 +19,10 @@ pub mod topology;
 
 pub use cure::{Cure, Without};
 pub use effect::{Act, AskId, Effect, EngineCommand, GateDeadline, PersistId, RequestId, Route};
-pub use election::Election;
+pub use election::{Election, rules};
 pub use identity::{Ended, Epoch, Incarnation, MemberId, MemberName};
 pub use input::{
-    EngineNews, EngineView, Exit, Input, ProcessState, ReplicaView, StoreOutcome, Wish,
+    EngineNews, EngineView, Exit, Input, ProcessState, ReplicaView, Shortage, StoreOutcome, Wish,
 };
 pub use memory::Memory;
 pub use message::{Message, Standing};

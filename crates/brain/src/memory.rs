@@ -10,7 +10,7 @@ use crate::stamp::Stamp;
 use crate::time::{Span, Tick};
 
 /// The persisted part of an election. Written whole, before anything that depends on it leaves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Memory {
     /// The random id of this disk's state; the edge draws it when there is no file.
@@ -42,8 +42,11 @@ pub struct Memory {
     pub clean: bool,
     /// The dataset was being replaced when this was written.
     pub syncing: bool,
-    /// Where the last lead ended, for finding divergence.
-    pub led_until: Option<(Epoch, Offset)>,
+    /// How far this copy had come, in its line of data, when it last stopped leading or its engine
+    /// ended otherwise than cleanly: for finding divergence when the stamp has been cut back to
+    /// what the disk keeps.
+    #[serde(alias = "led_until")]
+    pub reached: Option<(Epoch, Offset)>,
     /// Ticks of this member's deaths as primary by its own fault, newest last.
     pub deaths: Vec<Tick>,
 }
@@ -51,6 +54,12 @@ pub struct Memory {
 impl Memory {
     /// How many beginnings are kept.
     pub const HISTORY_MAX: usize = 8;
+
+    /// A lead ends, or an engine otherwise than cleanly, in this line of data: how far the copy had
+    /// come stays known.
+    pub(crate) fn keep_reached(&mut self, line: Epoch) {
+        self.reached = self.reached.max(Some((line, self.stamp.offset)));
+    }
 
     /// The highest epoch that this disk has ever known.
     pub fn epoch_max(&self) -> Epoch {

@@ -9,7 +9,7 @@ use crate::stamp::Stamp;
 use crate::time::Span;
 
 /// One message from agent to agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Message {
     /// The primary asks to be acknowledged.
@@ -63,7 +63,7 @@ pub enum Message {
 }
 
 /// From the primary, every H.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Heartbeat {
     /// Who leads.
@@ -96,8 +96,15 @@ pub struct Heartbeat {
     pub link_seen: u64,
 }
 
+impl Heartbeat {
+    /// Whether it was sent after `other`, by the same holder in the same epoch.
+    pub fn is_after(&self, other: &Self) -> bool {
+        (&self.holder, self.epoch) == (&other.holder, other.epoch) && self.seq > other.seq
+    }
+}
+
 /// What the primary lets a member's engine do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Attach {
     /// Replicate from me: your user is on.
@@ -109,7 +116,7 @@ pub enum Attach {
 }
 
 /// A member's answer to a heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ack {
     /// The heartbeat's epoch.
@@ -125,7 +132,7 @@ pub struct Ack {
 }
 
 /// How a member stands: all that others judge it by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
     /// Who, and in which run.
@@ -161,7 +168,7 @@ pub struct Standing {
 }
 
 /// A request to lead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidacy {
     /// e′: the epoch asked for.
@@ -177,7 +184,7 @@ pub struct Candidacy {
 }
 
 /// A member's word on a candidacy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Promise {
     /// e′.
@@ -193,7 +200,7 @@ pub struct Promise {
 }
 
 /// Why not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Denial {
     /// Promised, followed or led an epoch at least as high.
@@ -211,7 +218,7 @@ pub enum Denial {
 }
 
 /// The beginning of one line of data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Beginning {
     /// Its epoch.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A rule's name and the facts it was applied to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reason {
     /// A stable word for the rule, such as `appointed` or `heartbeat`.
     pub rule: &'static str,

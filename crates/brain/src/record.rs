@@ -13,7 +13,7 @@ use crate::stamp::Stamp;
 pub struct Version(pub String);
 
 /// One group's record.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Record {
     /// Who leads; `None` when released or never led.
@@ -119,7 +119,7 @@ pub struct Seat {
 }
 
 /// Where a line of data began. A bump of the epoch does not begin one (protocol-traces D15).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lineage {
     /// The epoch in which it began.
@@ -151,7 +151,7 @@ impl Lineage {
 }
 
 /// A clean goodbye: the holder had demoted itself before this was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Released {
     /// Who released.
@@ -165,7 +165,7 @@ pub struct Released {
 }
 
 /// A wish for a planned handover, written by a person or the operator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HandoverWish {
     /// Tells one wish from the next.
     pub id: String,
@@ -174,7 +174,7 @@ pub struct HandoverWish {
 }
 
 /// A primary that died of its own fault soon after its promotion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fall {
     /// Who.
     pub member: MemberName,

@@ -11,7 +11,7 @@ pub const RATE_BOUND_PER_MILLE: u64 = 1;
 pub const LAZY_RENEWAL: Span = Span::from_millis(30_000);
 
 /// The times of one profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Timing {
     /// W: a challenger waits this long after it saw the record change.
     pub lease: Span,

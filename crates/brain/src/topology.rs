@@ -5,7 +5,7 @@ use crate::time::Span;
 use crate::timing::Timing;
 
 /// Everything fixed that an election works with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// This member's name.
     pub me: MemberName,
@@ -57,7 +57,7 @@ impl Settings {
 }
 
 /// The durability modes of failover.md 2.8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Durability {
     /// k = 0, no write guard, availability first.
     Cache,
@@ -82,7 +82,7 @@ impl Durability {
 }
 
 /// Whose acks hold a primary's authority (failover.md 2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Failsafe {
     /// a and p by majorities.
     Majority,

@@ -193,6 +193,7 @@ impl Engine {
             lazyfree_default: valkey8,
             server_mode_field: valkey8,
             acl_load_keeps_connections: valkey8 || (redis && v.since(7, 4)),
+            counts_alone: seven_two,
             offset_restored_after_aof: redis && v.since(8, 0),
             dual_channel: valkey8 || (redis && v.since(8, 0)),
             hash_field_ttl: (redis && v.since(7, 4)) || (!redis && v.since(9, 0)),
@@ -257,6 +258,8 @@ pub struct Capabilities {
     pub server_mode_field: bool,
     /// `ACL LOAD` does not cut the users' connections.
     pub acl_load_keeps_connections: bool,
+    /// The offset of a primary moves while there was never a replica.
+    pub counts_alone: bool,
     /// After a start from the append-only file the offset is what it was.
     pub offset_restored_after_aof: bool,
     /// A full sync can use a second connection.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use brain::report::MemberReport;
-use brain::{Ended, MemberName, Record as GroupRecord, Route as GroupRoute, Version};
+use brain::{Ended, Epoch, MemberName, Record as GroupRecord, Route as GroupRoute, Version};
 
 /// A place where agents run.
 pub trait Platform: Send + Sync + 'static {
@@ -134,7 +134,10 @@ pub enum Published {
     /// It stands.
     Done,
     /// A newer one stands there.
-    Superseded,
+    Superseded {
+        /// Its epoch.
+        by: Epoch,
+    },
 }
 
 /// What a place is told of a member, for those who look at the place and not at the agents.

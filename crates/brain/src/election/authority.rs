@@ -12,7 +12,7 @@ use crate::topology::Failsafe;
 use super::quorum;
 
 /// Until when something holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Until {
     /// It never did.
     Never,
@@ -69,8 +69,8 @@ enum Quorum {
 }
 
 /// The authority of one holder in one epoch.
-#[derive(Clone, Debug)]
-pub(crate) struct Authority {
+#[derive(Clone, Debug, Hash)]
+pub struct Authority {
     timing: Timing,
     failsafe: Failsafe,
     /// When the last successful compare-and-swap was *sent*.
@@ -82,18 +82,19 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    pub(crate) fn new(timing: Timing, failsafe: Failsafe, electorate: Electorate) -> Self {
+    /// Nobody has acknowledged anything yet, and no compare-and-swap has succeeded.
+    pub fn new(timing: Timing, failsafe: Failsafe, electorate: Electorate) -> Self {
         Self { timing, failsafe, lease_sent: None, acked: BTreeMap::new(), under: vec![electorate] }
     }
 
     /// A compare-and-swap sent at `sent` has succeeded, and the record now has this electorate.
-    pub(crate) fn renewed(&mut self, sent: Tick, electorate: Electorate) {
+    pub fn renewed(&mut self, sent: Tick, electorate: Electorate) {
         self.lease_sent = self.lease_sent.max(Some(sent));
         self.under = vec![electorate];
     }
 
     /// A compare-and-swap that changes the electorate is being sent: from now on both count.
-    pub(crate) fn also_under(&mut self, electorate: Electorate) {
+    pub fn also_under(&mut self, electorate: Electorate) {
         if !self.under.contains(&electorate) {
             self.under.push(electorate);
         }
@@ -105,7 +106,7 @@ impl Authority {
     }
 
     /// A member acknowledged the heartbeat that was sent at `sent`.
-    pub(crate) fn acknowledged(&mut self, member: &MemberId, sent: Tick) {
+    pub fn acknowledged(&mut self, member: &MemberId, sent: Tick) {
         let newest = self.acked.entry(member.clone()).or_insert(sent);
         *newest = (*newest).max(sent);
     }
@@ -145,7 +146,7 @@ impl Authority {
 
     /// Whether the peers suffice so well that the lease may rest: the newest heartbeat acknowledged
     /// by a members is younger than 2 H (failover.md 2.5, lazy lease).
-    pub(crate) fn peers_are_fresh(&self, now: Tick) -> bool {
+    pub fn peers_are_fresh(&self, now: Tick) -> bool {
         let limit = self.timing.heartbeat.scaled(2, 1);
         self.under.iter().all(|e| match self.quorum_sent(e) {
             Quorum::Unneeded => true,
@@ -177,7 +178,7 @@ impl Authority {
     }
 
     /// Whether it holds now, with the fence's margin to spare.
-    pub(crate) fn holds(&self, now: Tick) -> bool {
+    pub fn holds(&self, now: Tick) -> bool {
         self.until().left(now) > self.timing.margin
     }
 

@@ -15,7 +15,7 @@ use super::Election;
 use super::quorum::{self, Shortfall};
 
 /// A candidacy under way.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Candidate {
     pub(crate) asked: Candidacy,
     version: Version,
@@ -28,7 +28,7 @@ pub(crate) struct Candidate {
     granted: BTreeMap<MemberName, Standing>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Stage {
     /// One quorum read, to be sure that nothing moved.
     Reading,
@@ -89,7 +89,7 @@ impl Election {
             candidate: self.incarnation(),
             for_epoch: record.epoch,
             for_version: record.electorate.version,
-            stamp: self.memory.stamp.clone(),
+            stamp: self.stamp_told(),
         };
         self.candidate = Some(Candidate {
             asked,
@@ -109,7 +109,8 @@ impl Election {
         let record = self.store.record()?;
         let seated = self.is_of_record(&self.id) || self.may_stand_in(now);
         let succession = self.succession.as_ref().is_some_and(|s| !s.is_stuck(now));
-        if !record.initialised || record.paused || self.store.lacking || !seated || succession {
+        let busy = succession || self.creation.is_some();
+        if !record.initialised || record.paused || self.store.lacking || !seated || busy {
             return None;
         }
         if !self.engine.is_ready() || !self.memory.stamp.complete {
@@ -124,8 +125,7 @@ impl Election {
         let calm = if record.is_released() {
             self.store.changed_at
         } else {
-            let led = self.following.as_ref().filter(|f| !self.has_ended(&f.beat.holder));
-            let seen = led.and_then(|f| f.seen).unwrap_or(Tick(0));
+            let seen = self.primary_seen().unwrap_or(Tick(0));
             let peer = self.settings.timing.peer.max(self.memory.peer_max);
             (self.store.changed_at + self.challenge_wait()).max(seen + peer)
         };
@@ -273,6 +273,7 @@ impl Election {
     /// This member has promised itself: detached, stamped, on disk. Now the others.
     pub(super) fn own_promise_given(&mut self, asked: &Candidacy, now: Tick) {
         let report = self.standing();
+        let stamp = self.stamp_told();
         let me = self.id.name.clone();
         let Some(candidate) = &mut self.candidate else { return };
         if candidate.asked.epoch != asked.epoch {
@@ -280,7 +281,7 @@ impl Election {
         }
         candidate.answered.clear();
         candidate.granted.insert(me, report);
-        candidate.asked.stamp = self.memory.stamp.clone();
+        candidate.asked.stamp = stamp;
         candidate.stage = Stage::Promises(now + Self::ROUND);
         let asked = candidate.asked.clone();
         self.ask_all(&Message::PromiseAsk(asked), "promise-ask");
@@ -376,6 +377,9 @@ impl Election {
 
     /// The compare-and-swap that makes this member the holder (failover.md 2.9 step 3).
     fn take(&mut self, why: &str, now: Tick) {
+        if self.is_writing_record() {
+            return self.give_up("a record of its own is on its way", Self::RANK_DELAY, now);
+        }
         let renewal = self.next_renewal();
         let Some(candidate) = &self.candidate else { return };
         let Some(old) = self.store.record() else { return };
@@ -525,10 +529,14 @@ impl Election {
         self.begin_succession("its engine ended during the takeover".into(), None, now);
     }
 
+    /// Its compare-and-swap is on its way.
+    pub(super) fn is_taking(&self) -> bool {
+        self.candidate.as_ref().is_some_and(|c| matches!(c.stage, Stage::Taking { .. }))
+    }
+
     /// The engine is gone: only a compare-and-swap that was sent cannot be called back.
     pub(super) fn drop_unsent_candidacy(&mut self) {
-        let sent = |c: &Candidate| matches!(c.stage, Stage::Taking { .. });
-        if !self.candidate.as_ref().is_some_and(sent) {
+        if !self.is_taking() {
             self.candidate = None;
         }
     }

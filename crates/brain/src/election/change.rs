@@ -11,18 +11,18 @@ use crate::record::{Electorate, Seat};
 use crate::time::{Span, Tick};
 use crate::topology::Durability;
 
-use super::Election;
 use super::lead::{CasKind, State};
+use super::{Election, Peer};
 
 /// A change of the electorate under way.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Change {
     kind: Kind,
     stage: Stage,
     began: Tick,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 enum Kind {
     /// These leave.
     Shrink(Vec<MemberName>),
@@ -32,7 +32,7 @@ enum Kind {
     Copies(u32),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Stage {
     /// Their users must be off before the offset is read.
     Expelling,
@@ -84,7 +84,6 @@ impl Election {
 
     /// Members that are away too long, said goodbye, or hold nothing certain.
     fn who_leaves(&mut self, now: Tick) -> Option<Kind> {
-        let patience = self.settings.timing.shrink_after();
         let leading = self.leading.as_ref()?;
         let paused = self.store.record().is_some_and(|r| r.paused);
         let since = leading.began;
@@ -94,7 +93,7 @@ impl Election {
             let Some(peer) = self.peers.get(&member.name) else { continue };
             let report = peer.report.as_ref().map(|(r, _)| r);
             let another = report.is_some_and(|r| r.who.id != *member);
-            let silent_at = peer.last_ack.unwrap_or(since).max(peer.seated) + patience;
+            let silent_at = self.silent_at(peer, since);
             let goodbye_at = peer.goodbye.map(|at| at + Self::GOODBYE_GRACE);
             let useless = report.is_some_and(is_adrift)
                 && now.since(peer.seated) > self.settings.timing.heartbeat.scaled(4, 1)
@@ -111,6 +110,21 @@ impl Election {
         }
         let gone = self.keep_strict(gone);
         (!gone.is_empty()).then_some(Kind::Shrink(gone))
+    }
+
+    /// Nobody of the electorate has answered for as long as a seat outlasts silence.
+    fn electorate_is_away(&self, now: Tick) -> bool {
+        let Some(leading) = &self.leading else { return false };
+        let since = leading.began;
+        leading.electorate.members().all(|member| {
+            let peer = self.peers.get(&member.name);
+            peer.is_none_or(|peer| now >= self.silent_at(peer, since))
+        })
+    }
+
+    /// When a seat of who has not answered since is given up.
+    fn silent_at(&self, peer: &Peer, since: Tick) -> Tick {
+        peer.last_ack.unwrap_or(since).max(peer.seated) + self.settings.timing.shrink_after()
     }
 
     /// A leaving member stays this long: when the whole group stops, nobody is to shrink it first.
@@ -155,8 +169,8 @@ impl Election {
             // Inexact, it would be no witness, and failover would wait for it.
             let synced = self.is_synced(report) && report.exact;
             // Without another replica there is nobody to sync from but the primary; one that is
-            // there and has not attached yet is waited for.
-            let alone = helper.is_none() && leading.electorate.is_empty();
+            // there and has not attached yet is waited for. `strict` keeps seats of who is away.
+            let alone = helper.is_none() && self.electorate_is_away(now);
             (synced || alone).then(|| Kind::Grow(report.who.id.clone()))
         })
     }

@@ -17,7 +17,7 @@ use crate::time::{Span, Tick};
 use super::Election;
 
 /// Whether there is a process, and whether it has spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     /// None runs.
     Absent,
@@ -28,7 +28,7 @@ pub(crate) enum Phase {
 }
 
 /// What the engine is, or is wanted to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Posture {
     /// A replica of nobody.
     DeadEnd,
@@ -49,19 +49,20 @@ impl std::fmt::Display for Posture {
 }
 
 /// What a command under way is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Purpose {
     Posture(Posture),
     Admit(Vec<MemberId>),
     MinReplicas(u32),
-    SetAside,
+    /// For the line of this epoch.
+    SetAside(Epoch),
     Handover,
     Start,
     Other,
 }
 
 /// The engine as this member knows it.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct EngineSide {
     pub(crate) run: u64,
     pub(crate) phase: Phase,
@@ -172,6 +173,11 @@ impl EngineSide {
                         .is_some_and(|v| !v.is_primary && v.upstream.is_none() && !v.link_up)
             }
         }
+    }
+
+    /// The same, said in answer to a question that was sent no earlier than this.
+    pub(crate) fn is_detached_since(&self, moment: Tick) -> bool {
+        self.asked >= moment && self.is_detached()
     }
 
     /// Whether it is at the dead end by its own word or by an answered command.
@@ -350,7 +356,14 @@ impl Election {
                 self.out
                     .note(Reason::detail("start", format!("the engine did not start: {error}")));
             }
-            (Purpose::SetAside | Purpose::Start | Purpose::Other, _) => {}
+            (Purpose::SetAside(epoch), kept) => {
+                self.engine.aside_for = Some(epoch);
+                if let Err(error) = kept {
+                    let text = format!("the data here are not kept aside: {error}");
+                    self.out.note(Reason::story("not-aside", text));
+                }
+            }
+            (Purpose::Start | Purpose::Other, _) => {}
             (Purpose::Handover, result) => self.handover_paused(result, now),
         }
     }
@@ -378,9 +391,12 @@ impl Election {
         let want = self.engine.want.clone();
         if self.engine.posture() == Some(want.clone()) && self.engine.posture_under_way().is_none()
         {
-            if want == Posture::Primary {
+            match want {
                 // The answer to a promotion can be lost where the promotion is not.
-                self.on_promoted(now);
+                Posture::Primary => self.on_promoted(now),
+                // Whom it follows has begun another line: the engine connects again by itself.
+                Posture::Follow(_) => drop(self.keep_aside()),
+                Posture::DeadEnd => {}
             }
             return;
         }
@@ -430,19 +446,8 @@ impl Election {
         let Some(following) = &self.following else { return false };
         let epoch = following.beat.lineage.epoch;
         let direct = following.beat.holder.id.name == *upstream;
-        if let Some(lost) = self.diverged_bytes() {
-            if self.engine.aside_for != Some(epoch) {
-                self.engine.aside_for = Some(epoch);
-                let text = format!(
-                    "{lost} B written here were never part of epoch {epoch}: the files are kept aside"
-                );
-                let why = Reason::story("diverged", text);
-                let request = self.out.engine(EngineCommand::SetAside, why);
-                self.engine.under_way.insert(request, Purpose::SetAside);
-            }
-            if self.engine.under_way.values().any(|p| *p == Purpose::SetAside) {
-                return false;
-            }
+        if self.keep_aside() {
+            return false;
         }
         if direct && self.memory.attached_in != Some(epoch) {
             self.memory.attached_in = Some(epoch);
@@ -450,6 +455,32 @@ impl Election {
             self.engine.attach_after = self.out.persist(&self.memory, why);
         }
         self.out.persisted >= self.engine.attach_after || !self.settings.keeps(Cure::AttachOnDisk)
+    }
+
+    /// Has data kept aside that are not part of the line being followed; whether that is under way.
+    fn keep_aside(&mut self) -> bool {
+        let Some(epoch) = self.following.as_ref().map(|f| f.beat.lineage.epoch) else {
+            return false;
+        };
+        let Some(lost) = self.diverged_bytes() else { return false };
+        let is_aside = |p: &Purpose| matches!(p, Purpose::SetAside(_));
+        if self.engine.under_way.values().any(is_aside) {
+            return true;
+        }
+        // An engine that ended took an answer along that it owed: then it is asked for again.
+        let done = self.engine.aside_for == Some(epoch);
+        if !done {
+            let text = match lost {
+                0 => format!("data here may not be of epoch {epoch}: the files are kept aside"),
+                _ => format!(
+                    "{lost} B written here were never part of epoch {epoch}: the files are kept \
+                     aside"
+                ),
+            };
+            let request = self.out.engine(EngineCommand::SetAside, Reason::story("diverged", text));
+            self.engine.under_way.insert(request, Purpose::SetAside(epoch));
+        }
+        !done
     }
 
     /// Has these members' users switched on, and all others' off.
@@ -580,6 +611,9 @@ impl Election {
             let still = self.stopping.as_ref().is_some_and(super::stop::Stopping::is_still);
             let clean = exit == Exit::Clean && self.settings.persistent && still;
             self.memory.clean = clean;
+            if !clean {
+                self.memory.keep_reached(self.memory.stamp.epoch);
+            }
             if !clean && self.settings.keeps(Cure::ExactOnlyWhenClean) {
                 self.memory.exact = false;
             }

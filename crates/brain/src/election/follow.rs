@@ -14,7 +14,7 @@ use super::outbox::Deferred;
 use super::{Election, GivenAck};
 
 /// The primary that this member acknowledges.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Following {
     /// Its newest heartbeat.
     pub(crate) beat: Heartbeat,
@@ -44,6 +44,11 @@ impl Election {
         }
         self.yield_to(&beat, now);
         let changed = self.remember_beat(&beat);
+        if let Some(following) = self.following.as_mut().filter(|f| f.beat.is_after(&beat)) {
+            // Overtaken on its way: what it says of the stream was said better since.
+            following.heard = now;
+            return self.acknowledge(&beat, changed, now);
+        }
         let newly = self.following.as_ref().is_none_or(|f| f.beat.holder != beat.holder);
         let replid = beat.replid.is_known();
         if newly {
@@ -233,8 +238,12 @@ impl Election {
     /// An unfenced heartbeat came within T_p (failover.md 2.4, pre-vote).
     pub(super) fn following_is_fresh(&self, now: Tick) -> bool {
         let limit = self.settings.timing.peer.max(self.memory.peer_max);
-        let led = self.following.as_ref().filter(|f| !self.has_ended(&f.beat.holder));
-        led.and_then(|f| f.seen).is_some_and(|seen| now.since(seen) < limit)
+        self.primary_seen().is_some_and(|seen| now.since(seen) < limit)
+    }
+
+    /// When the last unfenced heartbeat came of a primary that has not ended for certain.
+    pub(super) fn primary_seen(&self) -> Option<Tick> {
+        self.following.as_ref().filter(|f| !self.has_ended(&f.beat.holder))?.seen
     }
 
     /// Who this member believes to lead.

@@ -17,7 +17,7 @@ use super::lead::{CasKind, State};
 use super::rank;
 
 /// A handover (or a release) under way.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Handover {
     /// To whom; `None`: to nobody, a release.
     to: Option<Standing>,
@@ -31,7 +31,7 @@ pub(crate) struct Handover {
     reached: Vec<MemberName>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Stage {
     /// Writers are being paused.
     Pausing,
@@ -351,7 +351,9 @@ impl Election {
         };
         self.set_handover_stage(Stage::Giving(offset), now);
         self.engine.observe_at = now + self.settings.timing.heartbeat;
-        self.holder_cas(CasKind::Give, record, Reason::story("give", reason), now);
+        if !self.holder_cas(CasKind::Give, record, Reason::story("give", reason), now) {
+            self.back_out("a newer epoch stands in the record", now);
+        }
     }
 
     fn released(&self, old: Record, offset: Offset, why: &str, in_sync: Vec<MemberName>) -> Record {
@@ -381,7 +383,7 @@ impl Election {
         }
         self.orphan_since = Some(now);
         self.candidacy_after = now + self.settings.timing.heartbeat.scaled(4, 1);
-        self.memory.led_until = Some((leading.lineage.epoch, self.memory.stamp.offset));
+        self.memory.keep_reached(leading.lineage.epoch);
         self.dirty = true;
     }
 

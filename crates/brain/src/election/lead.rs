@@ -10,6 +10,7 @@ use engine::Replid;
 use crate::cure::Cure;
 use crate::effect::{Act, PersistId, Route};
 use crate::identity::{Epoch, MemberId, MemberName};
+use crate::input::{ReplicaView, Shortage};
 use crate::message::{Ack, Attach, Beginning, Heartbeat, Message};
 use crate::reason::Reason;
 use crate::record::{Electorate, Lineage, Record, Version};
@@ -25,7 +26,7 @@ use super::handover::Handover;
 pub(crate) use write::{CasKind, HolderCas};
 
 /// How far the lead has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     /// Holder, not yet allowed to promote.
     Preparing,
@@ -40,7 +41,7 @@ pub(crate) enum State {
 }
 
 /// This member holds the record.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Leading {
     pub(crate) epoch: Epoch,
     pub(crate) lineage: Lineage,
@@ -239,11 +240,16 @@ impl Election {
     /// A primary whose disk or memory is short hands over to a member that has room; without one it
     /// stays and says so (failover.md 2.12, disk full).
     fn seek_relief(&mut self, now: Tick) {
-        let refuses = self.engine.view.as_ref().is_some_and(|v| v.misconfigured);
-        if self.roomy && !refuses {
-            self.alarm = None;
-            return;
-        }
+        let refuses = self.refuses_writes();
+        let what = match self.short {
+            _ if refuses => "its disk fails: it refuses writes",
+            Some(Shortage::Disk) => "its disk is short",
+            Some(Shortage::Memory) => "its memory is short",
+            None => {
+                self.alarm = None;
+                return;
+            }
+        };
         let free = self
             .leading
             .as_ref()
@@ -255,16 +261,21 @@ impl Election {
             let again = self.relief_after;
             return self.wake_by(again);
         }
-        self.relief_after = now + Self::RELIEF_AGAIN;
-        let what = if refuses { "its disk fails: it refuses writes" } else { "its disk is short" };
         if let Some(to) = self.successor_with_room().map(|best| best.who.id.name) {
+            self.relief_after = now + Self::RELIEF_AGAIN;
             return self.begin_handover(Some(&to), None, what, now);
         }
+        // Who has just been promoted has nobody yet: it looks again at every heartbeat.
         let text = format!("{}: {what}, and no member with room can take over", self.id.name);
         if self.alarm.as_ref() != Some(&text) {
             self.out.note(Reason::story("no-room", text.clone()));
             self.alarm = Some(text);
         }
+    }
+
+    /// Its engine cannot save: as a primary it refuses writes, now or once it has tried.
+    pub(super) fn refuses_writes(&self) -> bool {
+        self.engine.view.as_ref().is_some_and(|view| view.misconfigured)
     }
 
     /// How soon a fenced holder looks again whether its engine has let go.
@@ -356,17 +367,24 @@ impl Election {
         }
     }
 
+    /// A member has promised this epoch, or clients are sent by it, which a store that was restored
+    /// or made anew does not know. Who holds the record takes a newer one; who holds it no more
+    /// learns that then.
+    pub(super) fn on_newer_epoch(&mut self, stands: Epoch, now: Tick) {
+        let Some(leading) = &mut self.leading else { return };
+        let worse = stands > leading.nack && stands >= leading.epoch;
+        leading.nack = leading.nack.max(stands);
+        if worse {
+            leading.next_renew = now;
+        }
+    }
+
     pub(super) fn on_ack(&mut self, from: &MemberName, ack: &Ack, now: Tick) {
         self.learn_standing(from, &ack.report, now);
-        let Some(leading) = &mut self.leading else { return };
         if let Some(stands) = ack.nack {
-            let worse = stands > leading.nack && stands >= leading.epoch;
-            leading.nack = leading.nack.max(stands);
-            if worse {
-                leading.next_renew = now;
-            }
-            return;
+            return self.on_newer_epoch(stands, now);
         }
+        let Some(leading) = &mut self.leading else { return };
         if ack.epoch != leading.epoch {
             return;
         }
@@ -403,7 +421,7 @@ impl Election {
         leading.next_renew = now + timing.renew;
         leading.renew_now = false;
         if bump {
-            return self.bump("a member has promised a newer epoch", now);
+            return self.bump("a newer epoch was promised, or clients are sent by one", now);
         }
         let record = self.holder_record();
         self.holder_cas(
@@ -430,7 +448,8 @@ impl Election {
 
     /// A higher epoch for the same lead: authority only, no new line of data (protocol-traces D15).
     fn bump(&mut self, why: &str, now: Tick) {
-        let epoch = self.epoch_known().next();
+        let stands = self.leading.as_ref().map_or(Epoch(0), |leading| leading.nack);
+        let epoch = self.epoch_known().max(stands).next();
         let mut record = self.holder_record();
         record.epoch = epoch;
         if !self.settings.keeps(Cure::BumpIsNoLineage) {
@@ -533,7 +552,9 @@ impl Election {
         if leading.state != State::Writable {
             return;
         }
-        let online = self.engine.view.iter().flat_map(|v| &v.replicas).filter(|r| r.online).count();
+        // Not after the engine has refused the first write: one that falls silent counts no more.
+        let counted = |r: &&ReplicaView| r.online && r.acks;
+        let online = self.engine.view.iter().flat_map(|v| &v.replicas).filter(counted).count();
         let n = match self.settings.durability {
             Durability::Cache => 0,
             Durability::Strict { copies } => copies.min(self.settings.members.len() as u32 - 1),

@@ -7,14 +7,14 @@ use crate::message::Message;
 use crate::reason::Reason;
 
 /// Something that may leave only once the memory is on disk.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) enum Deferred {
     /// A message.
     Send(MemberName, Message, Reason),
 }
 
 /// Collects the effects of one call.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Outbox {
     effects: Vec<Effect>,
     requests: u64,

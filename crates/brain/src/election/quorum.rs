@@ -2,13 +2,13 @@
 
 use engine::Offset;
 
-use crate::identity::Epoch;
+use crate::identity::{Epoch, MemberId};
 use crate::message::Standing;
-use crate::record::{Electorate, Lineage, Seat};
+use crate::record::{Electorate, Lineage, Record, Seat};
 use crate::topology::Failsafe;
 
 /// p: promises that a takeover needs, the candidate's own counted, of n members and k copies.
-pub(crate) fn promises(n: usize, copies: u32, failsafe: Failsafe) -> usize {
+pub fn promises(n: usize, copies: u32, failsafe: Failsafe) -> usize {
     let base = match failsafe {
         Failsafe::Majority => n / 2 + 1,
         Failsafe::All => 1,
@@ -21,22 +21,22 @@ pub(crate) fn promises(n: usize, copies: u32, failsafe: Failsafe) -> usize {
 }
 
 /// a: acks that hold a primary's authority, so that a + p > n.
-pub(crate) fn acks(n: usize, copies: u32, failsafe: Failsafe) -> usize {
+pub fn acks(n: usize, copies: u32, failsafe: Failsafe) -> usize {
     if n == 0 { 0 } else { n + 1 - promises(n, copies, failsafe).min(n) }
 }
 
 /// n − k + 1: data witnesses that a takeover needs; none for k = 0 or k > n.
-pub(crate) fn witnesses(n: usize, copies: u32) -> usize {
+pub fn witnesses(n: usize, copies: u32) -> usize {
     if copies == 0 { 0 } else { (n + 1).saturating_sub(copies as usize) }
 }
 
 /// Whether a member's word proves what it holds of data epoch `epoch`.
-pub(crate) fn is_witness(report: &Standing, epoch: Epoch) -> bool {
+pub fn is_witness(report: &Standing, epoch: Epoch) -> bool {
     (report.stamp.complete && report.exact) || report.attached_in != Some(epoch)
 }
 
 /// Whether data of this stamp reach `from` in the lineage.
-pub(crate) fn stands(report: &Standing, from: Offset, lineage: &Lineage) -> bool {
+pub fn stands(report: &Standing, from: Offset, lineage: &Lineage) -> bool {
     let stamp = &report.stamp;
     if !stamp.complete {
         return false;
@@ -52,13 +52,13 @@ pub(crate) fn stands(report: &Standing, from: Offset, lineage: &Lineage) -> bool
 }
 
 /// Whether a copy is whole and of a line that it can tell.
-pub(crate) fn is_known(report: &Standing) -> bool {
+pub fn is_known(report: &Standing) -> bool {
     report.stamp.complete && report.stamp.epoch > Epoch(0)
 }
 
 /// What is missing for a takeover.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Shortfall {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Shortfall {
     /// Too few promises: have, need.
     Promises(usize, usize),
     /// Too few witnesses: have, need.
@@ -78,7 +78,7 @@ impl std::fmt::Display for Shortfall {
 }
 
 /// The data half of Take: witnesses and somebody who stands, among these members.
-pub(crate) fn data_suffice(
+pub fn data_suffice(
     electorate: &Electorate,
     lineage: &Lineage,
     quorum: &[(&Seat, &Standing)],
@@ -94,6 +94,41 @@ pub(crate) fn data_suffice(
     // k = 0: no witnesses, one complete member.
     let enough = if electorate.copies == 0 || !standing_needed { one_complete } else { one_stands };
     if enough { Ok(()) } else { Err(Shortfall::NobodyStands) }
+}
+
+/// A and one of E, or p of E: enough for a recovery election once its patience is over
+/// (failover.md 2.11). `granted`: who has promised.
+///
+/// While somebody holds the record its acks may still come from pods that were replaced and live on
+/// where nobody sees them: a pod that was made anew on an old disk answers for the data and not for
+/// the authority, so it counts only of a record that was released.
+pub fn recovery_quorum(record: &Record, granted: &[&MemberId], failsafe: Failsafe) -> bool {
+    let e = &record.electorate;
+    let (held, released) = (record.holder.as_ref(), record.released.as_ref());
+    let is_seated = |id: &MemberId| match held {
+        Some(_) => e.seat(id).is_some(),
+        None => e.seat_of_disk(id).is_some(),
+    };
+    let is_last = |id: &MemberId| match held {
+        Some(holder) => holder.id == *id,
+        None => released.is_some_and(|r| r.by.same_disk(id)),
+    };
+    let seated = granted.iter().filter(|id| is_seated(id)).count();
+    let with_last = granted.iter().any(|id| is_last(id));
+    let need = promises(e.len(), e.copies, failsafe);
+    (with_last && (seated >= 1 || e.is_empty())) || (seated >= need && !e.is_empty())
+}
+
+/// Whether the record's own holder may lead again without asking anybody: exact data (or nobody who
+/// may have more) that reach its own `from`, and what it was appointed for.
+pub fn leads_again(me: &Standing, e: &Electorate, lineage: &Lineage) -> bool {
+    if let Some(appointed) = &lineage.appointed
+        && (!me.stamp.complete || appointed.is_above(&me.stamp))
+    {
+        return false;
+    }
+    let reaches = stands(me, e.holder_from, lineage) && !me.stamp.hollow;
+    reaches && (me.exact || e.is_empty())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::message::Standing;
 
 /// Better first. The highest stamp leads whatever its preference: preferences (room, quarantine,
 /// ordinal) order equals only.
-pub(crate) fn compare(a: &Standing, b: &Standing) -> Ordering {
+pub fn compare(a: &Standing, b: &Standing) -> Ordering {
     b.stamp
         .compare(&a.stamp)
         .then_with(|| a.quarantined.cmp(&b.quarantined))
@@ -16,7 +16,7 @@ pub(crate) fn compare(a: &Standing, b: &Standing) -> Ordering {
 }
 
 /// The best of these.
-pub(crate) fn best<'a>(all: impl IntoIterator<Item = &'a Standing>) -> Option<&'a Standing> {
+pub fn best<'a>(all: impl IntoIterator<Item = &'a Standing>) -> Option<&'a Standing> {
     all.into_iter().min_by(|a, b| compare(a, b))
 }
 

@@ -7,15 +7,15 @@ use engine::Offset;
 
 use crate::cure::Cure;
 use crate::effect::AskId;
-use crate::identity::{Epoch, MemberName};
+use crate::identity::{Epoch, MemberId, MemberName};
 use crate::message::Standing;
 use crate::reason::{BEGINS_EMPTY, Reason};
-use crate::record::{Electorate, Lineage, Record, Seat};
+use crate::record::{Electorate, Lineage, Record, Released, Seat};
 use crate::time::{Span, Tick};
 use crate::topology::Durability;
 
-use super::Election;
 use super::engine_side::Posture;
+use super::{Election, Peer};
 
 impl Election {
     /// Bootstrap, or a new beginning when nobody has anything.
@@ -38,7 +38,7 @@ impl Election {
             }
             return;
         };
-        if !self.engine.is_ready() || self.creation.is_some() || self.leading.is_some() {
+        if !self.engine.is_ready() || self.is_writing_record() || self.leading.is_some() {
             return;
         }
         let record = record.clone();
@@ -53,7 +53,15 @@ impl Election {
     /// A group without a primary says why, to whoever asks (failover.md 2.11: never silent).
     fn explain_silence(&mut self, record: &Record, now: Tick) {
         let patience = self.settings.timing.lease.scaled(2, 1);
-        if self.silence(now) < patience || self.blocked.is_some() || self.following_is_fresh(now) {
+        if self.silence(now) < patience || self.following_is_fresh(now) {
+            return;
+        }
+        let hollow = self.memory.stamp.hollow;
+        if let Some(why) = hollow.then(|| self.who_may_hold_more(now)).flatten() {
+            self.blocked = Some(format!("RecoveryBlocked: this copy is empty, and {why}"));
+            return;
+        }
+        if self.blocked.is_some() {
             return;
         }
         let all: Vec<String> =
@@ -83,30 +91,51 @@ impl Election {
 
     /// Before an empty copy leads, members that are silent, still loading, or hold something are
     /// waited for: a while, since nothing says that they ever will lead. One that proves nothing
-    /// never goes before a whole copy that is ready.
+    /// never goes before a fuller whole copy, nor before one that holds something which nothing
+    /// vouches for, nor before who starts or loads: what that is worth, a person decides.
     pub(super) fn may_be_outdone(&self, best: &Standing, began: Tick, now: Tick) -> bool {
         if best.keys > 0 {
             return false;
         }
         let patient = now.since(began) < self.settings.timing.lease.scaled(2, 1);
-        // What loads has something to load: it is waited for as long as anybody is.
-        let loads = now.since(began) < self.settings.recovery_timeout;
         let hollow = best.stamp.hollow;
         let reports = self.recent_reports(now);
         self.settings.others().filter(|m| **m != best.who.id.name).any(|m| match reports.get(m) {
-            Some(r) if hollow && r.ready && r.keys > 0 && r.stamp.is_above(&best.stamp) => true,
-            Some(r) if hollow && !r.ready && r.keys > 0 && !best.stamp.is_above(&r.stamp) => loads,
+            Some(r) if hollow && !r.ready => true,
+            Some(r) if hollow && r.keys > 0 && r.stamp.is_above(&best.stamp) => true,
+            Some(r) if hollow && self.is_doubtful_with_data(r) => true,
             Some(r) => patient && (r.keys > 0 || (!r.ready && !r.virgin)),
             None => patient && hollow,
         })
+    }
+
+    /// For whom an empty copy that proves nothing waits, in words: who holds something first.
+    fn who_may_hold_more(&self, now: Tick) -> Option<String> {
+        let reports = self.recent_reports(now);
+        if let Some(r) = reports.values().find(|r| self.is_doubtful_with_data(r)) {
+            let (name, keys) = (&r.who.id.name, r.keys);
+            let text = format!("{name} holds {keys} keys that nothing vouches for");
+            return Some(format!("{text}: a person decides"));
+        }
+        let (name, _) = reports.iter().find(|(_, r)| !r.ready)?;
+        let text = format!("the engine of {name} is not ready yet");
+        Some(format!("{text}: when it never is, a person decides"))
+    }
+
+    /// Holds something, of which nobody can tell what it is: its state file is new, or its upstream
+    /// died before the copy was known to be whole.
+    fn is_doubtful_with_data(&self, report: &Standing) -> bool {
+        let doubtful = !self.is_of_record(&report.who.id) || !report.stamp.complete;
+        report.ready && report.keys > 0 && doubtful
     }
 
     /// Outside of the record, with data, where all of the record say that they have none.
     pub(super) fn may_stand_in(&self, now: Tick) -> bool {
         let reports = self.recent_reports(now);
         let silent = self.settings.others().any(|m| !reports.contains_key(m));
-        let strict = matches!(self.settings.durability, Durability::Strict { .. });
-        if !self.memory.stamp.filled || (silent && (strict || !self.patience_is_over(now))) {
+        if !self.memory.stamp.filled
+            || (silent && (self.is_strict() || !self.patience_is_over(now)))
+        {
             return false;
         }
         let members = self.members_of_record();
@@ -117,6 +146,10 @@ impl Election {
                     .get(&m.name)
                     .is_some_and(|r| r.ready && (bare(r) || !self.is_of_record(&r.who.id)))
             })
+    }
+
+    fn is_strict(&self) -> bool {
+        matches!(self.settings.durability, Durability::Strict { .. })
     }
 
     fn patience_is_over(&self, now: Tick) -> bool {
@@ -138,8 +171,7 @@ impl Election {
         let named = record.members.iter().filter(|m| **m != self.id.name);
         let missing = named.clone().filter(|m| !reports.contains_key(*m)).count();
         let majority = (reports.len() + 1) * 2 > record.members.len();
-        let strict = matches!(self.settings.durability, Durability::Strict { .. });
-        let enough = missing == 0 || (!strict && majority && self.patience_is_over(now));
+        let enough = missing == 0 || (!self.is_strict() && majority && self.patience_is_over(now));
         if !enough {
             self.blocked = Some(format!("Bootstrap: waiting for {missing} members to answer"));
             return;
@@ -174,7 +206,14 @@ impl Election {
         // electorate is empty (failover.md 2.4 Hold).
         let last = record.holder.as_ref().map(|h| &h.id.name);
         let last_heard = last.is_none_or(|a| *a == self.id.name || reports.contains_key(a));
-        let without = !self.settings.persistent && last_heard && self.patience_is_over(now);
+        // Who is back has not said yet what it holds; and `strict` gives nobody up by itself.
+        let back = |(name, peer): (&MemberName, &Peer)| peer.link_up && !reports.contains_key(name);
+        let without = !self.settings.persistent
+            && !self.is_strict()
+            && last_heard
+            && !self.peers.iter().any(back)
+            && !self.somebody_held(now)
+            && self.patience_is_over(now);
         let allowed = everybody || without;
         if !nobody_has || !allowed {
             if nobody_has {
@@ -193,6 +232,15 @@ impl Election {
             self.id.name
         );
         self.create(record, &others, Reason::story(BEGINS_EMPTY, text), now);
+    }
+
+    /// Who believes in a primary speaks seldom, and who is cut off may be back at any moment: a
+    /// last word stands for longer.
+    fn somebody_held(&self, now: Tick) -> bool {
+        let holds = |(report, at): &(Standing, Tick)| {
+            report.keys > 0 && now.since(*at) < self.settings.recovery_timeout
+        };
+        self.peers.values().any(|p| p.report.as_ref().is_some_and(holds))
     }
 
     /// Writes the record of a line of data that begins with nothing.
@@ -253,10 +301,10 @@ impl Election {
             .filter(|m| !granted.contains_key(&m.name) && !is_lost(&m.name))
             .map(|m| m.name.to_string())
             .collect();
-        if let Some(fuller) = reports.values().find(|r| {
-            let outside = r.ready && !self.is_of_record(&r.who.id);
-            outside && r.keys > 0 && r.stamp.is_above(&self.memory.stamp)
-        }) && self.memory.keys == 0
+        let holds_more =
+            |r: &&&Standing| self.is_doubtful_with_data(r) && r.stamp.is_above(&self.memory.stamp);
+        if let Some(fuller) = reports.values().find(holds_more)
+            && self.memory.keys == 0
         {
             let name = &fuller.who.id.name;
             return Err(format!("{name}, outside of the electorate, holds more: a person decides"));
@@ -269,7 +317,7 @@ impl Election {
         if !self.patience_is_over(now) {
             return Err(format!("waiting for {}", silent.join(", ")));
         }
-        if matches!(self.settings.durability, Durability::Strict { .. }) {
+        if self.is_strict() {
             return Err(format!("strict waits for {} or a person", silent.join(", ")));
         }
         if self.memory.stamp.epoch == Epoch(0) {
@@ -287,19 +335,25 @@ impl Election {
     /// A and one of E, or p of E.
     fn recovery_quorum(&self, granted: &BTreeMap<MemberName, Standing>) -> bool {
         let Some(record) = self.store.record() else { return false };
-        let e = &record.electorate;
-        let seated = granted.values().filter(|r| e.seat_of_disk(&r.who.id).is_some()).count();
-        let last = record.holder.as_ref().map(|h| &h.id);
-        let last = last.or(record.released.as_ref().map(|r| &r.by));
-        let with_last = granted.values().any(|r| last.is_some_and(|id| id.same_disk(&r.who.id)));
-        let need = super::quorum::promises(e.len(), e.copies, self.settings.failsafe);
-        (with_last && (seated >= 1 || e.is_empty())) || (seated >= need && !e.is_empty())
+        let by_disks;
+        let record = if self.settings.keeps(Cure::RecoveryByPods) {
+            record
+        } else {
+            by_disks = as_if_released(record);
+            &by_disks
+        };
+        let granted: Vec<&MemberId> = granted.values().map(|r| &r.who.id).collect();
+        super::quorum::recovery_quorum(record, &granted, self.settings.failsafe)
     }
 
     /// A person accepts what is lost (failover.md 2.11): a new generation of epochs.
     pub(super) fn wish_promote(&mut self, ask: AskId, now: Tick) {
         if self.leading.as_ref().is_some_and(|l| l.may_write()) {
             return self.answer(ask, Err("this member leads already".into()));
+        }
+        if self.is_writing_record() {
+            let text = "a record of its own is on its way: ask again when it is known to stand";
+            return self.answer(ask, Err(text.into()));
         }
         if self.leading.is_some() {
             self.step_down("a person begins anew here", now);
@@ -359,4 +413,13 @@ impl Election {
     pub(super) fn silence(&self, now: Tick) -> Span {
         self.orphan_since.map_or(Span::ZERO, |since| now.since(since))
     }
+}
+
+/// The mutant's view of a held record: nobody's pods count, only disks do.
+fn as_if_released(record: &Record) -> Record {
+    let by = record.holder.as_ref().map(|holder| holder.id.clone());
+    let released =
+        by.map(|by| Released { by, offset: Offset(0), reason: String::new(), in_sync: Vec::new() });
+    let released = released.or_else(|| record.released.clone());
+    Record { holder: None, released, ..record.clone() }
 }

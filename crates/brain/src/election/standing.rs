@@ -11,6 +11,7 @@ use crate::stamp::Stamp;
 use crate::time::{Span, Tick};
 
 use super::outbox::Deferred;
+use super::parted::parted_from;
 use super::{Election, Peer};
 
 impl Election {
@@ -18,7 +19,7 @@ impl Election {
     pub(super) fn standing(&self) -> Standing {
         Standing {
             who: self.incarnation(),
-            stamp: self.memory.stamp.clone(),
+            stamp: self.stamp_told(),
             exact: self.memory.exact,
             attached_in: self.memory.attached_in,
             epoch: self.memory.epoch_max(),
@@ -31,7 +32,18 @@ impl Election {
             link_run: self.engine.link_run,
             stopping: self.stopping.is_some(),
             quarantined: self.is_quarantined(),
-            roomy: self.roomy,
+            roomy: self.short.is_none() && !self.refuses_writes(),
+        }
+    }
+
+    /// The stamp that others are told. The mutant calls every copy one of the newest line, so that
+    /// offsets alone are compared.
+    pub(super) fn stamp_told(&self) -> Stamp {
+        let stamp = self.memory.stamp.clone();
+        let newest = self.store.record().map(crate::Record::data_epoch);
+        match newest.filter(|_| !self.settings.keeps(Cure::StampByEpoch)) {
+            Some(epoch) => Stamp { epoch, ..stamp },
+            None => stamp,
         }
     }
 
@@ -74,8 +86,12 @@ impl Election {
             let stamp = &mut self.memory.stamp;
             if view.replid.is_known() && view.replid == stamp.replid {
                 stamp.offset = view.offset.unwrap_or_default();
+            } else if !self.memory.clean && stamp.durable == Offset(0) && !stamp.origin {
+                // What a full sync brought was on no disk yet: the files are those from before it,
+                // of whatever line that was.
+                (stamp.epoch, stamp.offset) = (Epoch(0), Offset(0));
             } else if !self.memory.clean && !self.settings.fsync_always {
-                stamp.offset = stamp.offset.min(stamp.durable.max(Offset(0)));
+                stamp.offset = stamp.offset.min(stamp.durable);
             }
             self.rank_cut_stamp_last();
             if self.memory.syncing && view.keys > 0 {
@@ -205,6 +221,7 @@ impl Election {
         if !self.memory.syncing || view.keys == 0 {
             if self.continues_stamp(view) {
                 self.memory.stamp.offset = offset;
+                self.earn_by_name(view, offset);
             }
         } else if (replid, offset) == (&before.replid, before.offset) {
             // The file never came: the copy is the one from before.
@@ -213,6 +230,19 @@ impl Election {
         } else {
             // The file was loaded, and the link was gone before anybody looked.
             self.stamp_of_unknown_line(replid, offset);
+        }
+    }
+
+    /// The link may be gone before anybody looked: a stream that the followed primary has named as
+    /// its own is its line of data all the same.
+    fn earn_by_name(&mut self, view: &crate::input::EngineView, offset: Offset) {
+        let Some(beat) = self.following.as_ref().map(|f| &f.beat) else { return };
+        let named = beat.replid.is_known() && beat.replid == view.replid;
+        if named && self.memory.stamp.complete && offset >= beat.lineage.start {
+            let stamp = &mut self.memory.stamp;
+            stamp.epoch = stamp.epoch.max(beat.lineage.epoch);
+            stamp.replid = view.replid.clone();
+            stamp.origin = false;
         }
     }
 
@@ -227,12 +257,17 @@ impl Election {
         }
     }
 
-    /// How many bytes were written here that are not part of the line being followed.
+    /// How many bytes were written here that are not part of the line being followed; 0 when there
+    /// are some and nobody can count them.
     pub(super) fn diverged_bytes(&self) -> Option<u64> {
         let following = self.following.as_ref()?;
         let stamp = &self.memory.stamp;
-        // Where this member's own lead ended counts, if that was later than what the disk kept.
-        let (epoch, offset) = match self.memory.led_until {
+        if stamp.epoch == Epoch(0) && stamp.filled && !self.memory.syncing {
+            // Of a line that nobody named, or beside a new state file: whatever they are.
+            return Some(0);
+        }
+        // How far this copy had come counts, if that was farther than what the disk kept.
+        let (epoch, offset) = match self.memory.reached {
             Some((epoch, offset)) if epoch >= stamp.epoch => (epoch, offset.max(stamp.offset)),
             _ => (stamp.epoch, stamp.offset),
         };
@@ -240,9 +275,8 @@ impl Election {
         if !known || stamp.epoch >= following.beat.lineage.epoch {
             return None;
         }
-        let next = following.beat.history.iter().rfind(|b| b.epoch > epoch)?;
-        let same_line = next.parent_epoch == epoch;
-        (same_line && offset > next.parent_start).then(|| offset.ahead_of(next.parent_start))
+        let beat = &following.beat;
+        parted_from((beat.lineage.epoch, &beat.history), &self.memory.history, (epoch, offset))
     }
 
     /// Somebody wants to know how this member stands.
@@ -391,7 +425,7 @@ impl Peer {
 }
 
 /// Somebody waits to hear how this member stands.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct WaitingAsk {
     from: MemberName,
     ask: u64,

@@ -8,6 +8,10 @@ use super::authority::Until;
 use super::engine_side::{Phase, Posture};
 use super::lead::State;
 
+/// What a primary says while the record's `paused` stands; others say why they may not lead.
+const MAINTENANCE: &str =
+    "Maintenance: the record says `paused`: no replica is attached and nobody may succeed";
+
 impl Election {
     /// What it would say of itself to people. The edge fills in addresses, process ids, engine,
     /// keys, memory, drift and decisions.
@@ -20,7 +24,7 @@ impl Election {
             (None, Some(holder)) if self.following_is_fresh(now) => {
                 Some(holder.id.name.to_string())
             }
-            _ => record.and_then(|r| r.holder.as_ref()).map(|h| h.id.name.to_string()),
+            _ => self.store.holder().map(|h| h.id.name.to_string()),
         };
         let why_not = self.why_not_electable(now);
         let electorate = match &self.leading {
@@ -31,6 +35,8 @@ impl Election {
             .blocked
             .clone()
             .filter(|_| self.leading.as_ref().is_none_or(|l| l.state != State::Writable));
+        let paused = record.is_some_and(|r| r.paused);
+        let alarm = self.alarm.clone().or_else(|| paused.then(|| MAINTENANCE.to_owned()));
         MemberReport {
             name: self.id.name.to_string(),
             pod: self.id.pod.clone(),
@@ -66,7 +72,7 @@ impl Election {
                 .filter(|(_, p)| p.link_up)
                 .map(|(name, _)| name.to_string())
                 .collect(),
-            blocked: blocked.or(self.alarm.clone()),
+            blocked: blocked.or_else(|| self.leading.as_ref().and(alarm)),
             ..MemberReport::default()
         }
     }
@@ -149,6 +155,8 @@ impl Election {
             Some("its engine is not ready".into())
         } else if !self.memory.stamp.complete {
             Some("its data are not complete".into())
+        } else if record.paused {
+            Some("the group is in maintenance".into())
         } else if record.electorate.seat(&self.id).is_none() {
             Some("it is not in the electorate yet".into())
         } else if self.is_quarantined() {

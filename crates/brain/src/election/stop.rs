@@ -11,7 +11,7 @@ use super::engine_side::{Phase, Posture};
 use super::lead::State;
 
 /// How far the stop has come.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Stopping {
     ask: AskId,
     began: Tick,
@@ -34,7 +34,7 @@ impl Stopping {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Stage {
     /// Handing over, releasing, or leaving the electorate.
     Leaving,
@@ -199,7 +199,7 @@ impl Election {
         if self.engine.phase == Phase::Absent {
             return self.be_gone(now);
         }
-        let still = self.engine.asked >= since && self.engine.is_detached();
+        let still = self.engine.is_detached_since(since);
         let limit = since + Self::LET_GO_WITHIN;
         if !still && now < limit {
             self.observe_soon(now);

@@ -1,5 +1,6 @@
 //! What this member knows of the record, and the reads that it makes.
 
+use crate::cure::Cure;
 use crate::effect::{Act, RequestId};
 use crate::identity::{Ended, Incarnation, MemberName};
 use crate::input::StoreOutcome;
@@ -10,7 +11,7 @@ use crate::time::{Span, Tick};
 use super::Election;
 
 /// The record as last seen, and since when it has stood so.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct StoreSide {
     seen: Option<(Version, Record)>,
     /// When a change of the version was last observed here. A challenger waits W from this.
@@ -49,6 +50,11 @@ impl StoreSide {
         self.seen.as_ref().map(|(_, record)| record)
     }
 
+    /// Who holds the record; nobody while it is released.
+    pub(crate) fn holder(&self) -> Option<&Incarnation> {
+        self.record()?.holder.as_ref()
+    }
+
     pub(crate) fn version(&self) -> Option<&Version> {
         self.seen.as_ref().map(|(version, _)| version)
     }
@@ -84,8 +90,7 @@ impl Election {
 
     /// A container has ended, and with it everything that ran in it.
     pub(super) fn on_ended(&mut self, ended: Ended) {
-        let holder = self.store.record().and_then(|record| record.holder.as_ref());
-        if let Some(holder) = holder.filter(|holder| ended.is_of(holder)) {
+        if let Some(holder) = self.store.holder().filter(|holder| ended.is_of(holder)) {
             let text = format!("{} has ended for certain: nobody waits for it", holder.id.name);
             self.out.note(Reason::story("certified", text));
         }
@@ -102,13 +107,13 @@ impl Election {
 
     /// Whether this run acts no more, by a death certificate (failover.md 2.4).
     pub(super) fn has_ended(&self, run: &Incarnation) -> bool {
-        self.ended.iter().any(|ended| ended.is_of(run))
+        let whole = self.settings.keeps(Cure::CertificateOfOneRun);
+        self.ended.iter().any(|ended| ended.is_of(run) || (!whole && ended.pod == run.id.pod))
     }
 
     /// How long a challenger waits: not at all for a holder that has ended for certain.
     pub(super) fn challenge_wait(&self) -> Span {
-        let holder = self.store.record().and_then(|record| record.holder.as_ref());
-        if holder.is_some_and(|holder| self.has_ended(holder)) {
+        if self.store.holder().is_some_and(|holder| self.has_ended(holder)) {
             return Span::ZERO;
         }
         self.lease_wait()
@@ -257,7 +262,7 @@ impl Election {
     }
 
     /// The record names this very run: as its own write says, or because it was appointed.
-    fn holder_is_me(&mut self, record: &Record, now: Tick) {
+    pub(super) fn holder_is_me(&mut self, record: &Record, now: Tick) {
         if let Some(leading) = &self.leading
             && leading.epoch >= record.epoch
         {

@@ -17,7 +17,7 @@ use super::quorum;
 use super::rank;
 
 /// This member holds the record and has nothing to lead with.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Succession {
     why: String,
     began: Tick,
@@ -35,14 +35,19 @@ pub(crate) struct Succession {
 impl Succession {
     /// It has had its time: the recovery election may try.
     pub(crate) fn is_stuck(&self, now: Tick) -> bool {
-        self.cas.is_none() && self.waiting.is_none() && now.since(self.began) > Self::PATIENCE
+        !self.is_writing() && now.since(self.began) > Self::PATIENCE
+    }
+
+    /// It has sent a record, or is about to.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.cas.is_some() || self.waiting.is_some()
     }
 
     const PATIENCE: Span = Span::from_millis(1500);
 }
 
 /// A record that waits for the disk, for the version that it was decided on.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Waiting {
     after: PersistId,
     expected: Option<Version>,
@@ -51,7 +56,7 @@ struct Waiting {
 }
 
 /// A record that is written by nobody's successor.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Creation {
     record: Box<Record>,
     why: Reason,
@@ -97,7 +102,7 @@ impl Election {
             // The lease has been sent away: what stands in the store decides.
             self.read_now(now, "gave");
         }
-        self.memory.led_until = Some((leading.lineage.epoch, self.memory.stamp.offset));
+        self.memory.keep_reached(leading.lineage.epoch);
         let led_ms = now.since(leading.began).as_millis();
         let fall =
             own_fault.then(|| Fall { member: self.id.name.clone(), epoch: leading.epoch, led_ms });
@@ -107,6 +112,11 @@ impl Election {
     pub(super) fn step_succession(&mut self, now: Tick) {
         let Some(succession) = &self.succession else { return };
         if self.stopping.is_some() && !self.engine.is_demoted() {
+            return;
+        }
+        if self.is_taking() || self.creation.is_some() {
+            // Another record of its own is on its way beside it, and may be seen before it is
+            // answered: what comes of that is known first.
             return;
         }
         if let Some((_, sent, _)) = succession.cas {
@@ -125,6 +135,12 @@ impl Election {
             return self.wake_by(retry_at);
         }
         self.settle_succession(now);
+    }
+
+    /// A record of its own is on its way, or about to be: there is one at a time.
+    pub(super) fn is_writing_record(&self) -> bool {
+        let succession = self.succession.as_ref().is_some_and(Succession::is_writing);
+        succession || self.is_taking() || self.creation.is_some()
     }
 
     fn ask_for_stamps(&mut self, now: Tick) {
@@ -294,13 +310,7 @@ impl Election {
         if !self.settings.keeps(Cure::RestartedAsksWitnesses) {
             return true;
         }
-        if let Some(appointed) = &lineage.appointed
-            && (!me.stamp.complete || appointed.is_above(&me.stamp))
-        {
-            return false;
-        }
-        let reaches = quorum::stands(me, e.holder_from, lineage) && !me.stamp.hollow;
-        reaches && (me.exact || e.is_empty())
+        quorum::leads_again(me, e, lineage)
     }
 
     /// Leads again, in a new epoch with a new line of data.
@@ -537,6 +547,7 @@ impl Election {
         let limit = creation.began + self.settings.timing.lease.scaled(2, 1);
         if now >= limit {
             self.creation = None;
+            self.heed_own_creation(now);
         } else {
             self.wake_by(limit);
         }
@@ -555,13 +566,22 @@ impl Election {
         }
         let record = creation.record.clone();
         self.creation = None;
-        match outcome {
-            StoreOutcome::Replaced(version) => {
-                self.store.learn(version.clone(), (*record).clone(), now);
-                self.begin_lead(&record, version.clone(), Some(sent), now);
-            }
-            _ => self.read_now(now, "creation"),
+        if let StoreOutcome::Replaced(version) = outcome {
+            self.store.learn(version.clone(), (*record).clone(), now);
+            self.begin_lead(&record, version.clone(), Some(sent), now);
+        } else {
+            self.read_now(now, "creation");
+            self.heed_own_creation(now);
         }
         true
+    }
+
+    /// It may have been seen to stand before its answer was given up: then it is taken up now.
+    fn heed_own_creation(&mut self, now: Tick) {
+        let me = self.incarnation();
+        let seen = self.store.record().filter(|record| record.holder.as_ref() == Some(&me));
+        if let Some(record) = seen.cloned().filter(|_| !self.store.lacking) {
+            self.holder_is_me(&record, now);
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::Election;
 use super::engine_side::Posture;
 
 /// A promise on its way: to a peer, or to this member itself when it is the candidate.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Vote {
     pub(crate) candidacy: Candidacy,
     stage: Stage,
@@ -20,7 +20,7 @@ pub(crate) struct Vote {
     began: Tick,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Stage {
     /// The engine must say that it replicates from nobody.
     Detaching,
@@ -96,7 +96,7 @@ impl Election {
         if !self.engine.is_ready() || self.wiped.is_some() {
             return Some(Denial::Busy);
         }
-        let fresher = self.memory.stamp.is_above(&asked.stamp) && !own;
+        let fresher = self.stamp_told().is_above(&asked.stamp) && !own;
         (fresher && self.settings.keeps(Cure::VotersProtect))
             .then(|| Denial::Fresher(self.memory.stamp.clone()))
     }
@@ -146,9 +146,7 @@ impl Election {
     }
 
     fn held_by_another(&self, asked: &Candidacy) -> bool {
-        self.store
-            .record()
-            .is_some_and(|r| r.holder.as_ref().is_some_and(|h| h.id != asked.candidate.id))
+        self.store.holder().is_some_and(|holder| holder.id != asked.candidate.id)
     }
 
     /// Whether an ack given to anybody but `to` may still hold somebody's authority.
@@ -187,8 +185,7 @@ impl Election {
         if !matches!(vote.stage, Stage::Detaching) {
             return;
         }
-        let looked = self.engine.asked >= vote.began;
-        let free = looked && self.engine.is_detached() && self.engine.is_ready();
+        let free = self.engine.is_detached_since(vote.began) && self.engine.is_ready();
         if !free && self.settings.keeps(Cure::DetachBeforePromise) {
             return self.observe_soon(now);
         }

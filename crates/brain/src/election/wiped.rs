@@ -9,7 +9,7 @@ use super::Election;
 use super::engine_side::Phase;
 
 /// How far the leaving of such a member has come.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Wiped {
     /// It holds the lease, or did until a moment ago.
     held: bool,

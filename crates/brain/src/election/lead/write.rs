@@ -12,7 +12,7 @@ use super::super::Election;
 use super::State;
 
 /// What a holder's compare-and-swap is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum CasKind {
     Renew,
     Bump,
@@ -22,7 +22,7 @@ pub(crate) enum CasKind {
 }
 
 /// A compare-and-swap of the holder, on its way or waiting for the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct HolderCas {
     pub(crate) kind: CasKind,
     record: Box<Record>,
@@ -62,6 +62,12 @@ impl Election {
         now: Tick,
     ) -> bool {
         if self.leading.as_ref().is_none_or(|l| l.cas.is_some()) {
+            return false;
+        }
+        let seen = self.store.record().filter(|_| !self.store.lacking).map(|r| r.epoch);
+        if let Some(seen) = seen.filter(|seen| record.epoch < *seen) {
+            // An epoch never falls: this holder takes one above what stands there.
+            self.on_newer_epoch(seen, now);
             return false;
         }
         record.renewal = self.next_renewal();
@@ -168,6 +174,10 @@ impl Election {
                 self.read_now(now, "unanswered");
             }
         }
+        // An earlier one may have been seen to stand while this was under way.
+        if let Some(seen) = self.store.record().cloned() {
+            self.heed_own(&seen, now);
+        }
     }
 
     fn cas_failed(&mut self, kind: &CasKind, error: &str, now: Tick) {
@@ -199,8 +209,10 @@ impl Election {
         leading.next_renew = now + renew;
         self.memory.electorate = Some((record.epoch, record.electorate.clone()));
         self.dirty = true;
-        // A success counts once: read back again it would prove nothing (protocol-traces H1).
-        leading.own.clear();
+        // A success counts once: read back again it would prove nothing (protocol-traces H1). What
+        // was sent since may still turn out done.
+        let counted = leading.own.iter().position(|(own, ..)| *own == record.renewal);
+        leading.own.drain(..counted.map_or(0, |at| at + 1));
         let overruled = leading.gave && matches!(kind, CasKind::Bump);
         if matches!(kind, CasKind::Electorate | CasKind::Bump) {
             leading.next_beat = now;
@@ -216,16 +228,21 @@ impl Election {
     /// person may have a wish.
     pub(in crate::election) fn lead_with_record(&mut self, now: Tick) {
         let Some(record) = self.store.record().cloned() else { return };
-        let Some(leading) = &mut self.leading else { return };
-        if let Some(at) = leading.own.iter().position(|(own, ..)| *own == record.renewal) {
-            let under_way = leading.cas.as_ref().map(|c| c.record.renewal == record.renewal);
-            if under_way != Some(false) {
-                leading.cas = None;
-                let (_, sent, kind) = leading.own.remove(at).expect("position was just found");
-                self.holder_succeeded(&kind, &record, sent, now);
-            }
-        }
+        self.heed_own(&record, now);
         self.heed_wish(&record, now);
+    }
+
+    /// A write of its own stands there, answered or not: what it said is what this holder has. With
+    /// another one under way the answer to that comes first.
+    fn heed_own(&mut self, record: &Record, now: Tick) {
+        let Some(leading) = &mut self.leading else { return };
+        let is_it = |own: &_| *own == record.renewal;
+        let found = leading.own.iter().find(|(own, ..)| is_it(own));
+        let Some((_, sent, kind)) = found.cloned() else { return };
+        if leading.cas.as_ref().is_none_or(|cas| is_it(&cas.record.renewal)) {
+            leading.cas = None;
+            self.holder_succeeded(&kind, record, sent, now);
+        }
     }
 
     /// A wish that stands in the record (failover.md 2.1, `handover`).
