@@ -25,6 +25,10 @@ pub enum Kind {
     DeleteRecord,
     LoseRoom,
     Maintenance,
+    Empty,
+    LoseState,
+    FailSaves,
+    RollBack,
 }
 
 /// What a freeze takes.
@@ -151,6 +155,30 @@ pub enum Fault {
         /// For how long.
         lasts: u64,
     },
+    /// The engine is killed and the whole directory emptied at once; the agent runs on.
+    Empty {
+        /// Whose.
+        member: usize,
+    },
+    /// The member dies, and comes back with its data beside a state file that is gone or torn.
+    LoseState {
+        /// Whose.
+        member: usize,
+        /// After this.
+        back: u64,
+    },
+    /// A member's disk takes no snapshot: its engine refuses writes (MISCONF) once it has tried.
+    FailSaves {
+        /// Whose.
+        member: usize,
+        /// For how long.
+        lasts: u64,
+    },
+    /// The store is restored to what it held so many writes ago, versions and all.
+    RollBack {
+        /// How many.
+        writes: usize,
+    },
 }
 
 /// Which faults a run makes, and how often.
@@ -180,7 +208,25 @@ const KINDS: [Kind; 13] = [
     Kind::LoseRoom,
 ];
 
+/// Kinds that came later: worlds of [`Plan::swarm`] do without them, so that their seeds stay what
+/// they were.
+const LATER: [Kind; 2] = [Kind::Empty, Kind::LoseState];
+
+/// Kinds that came later still, for [`Plan::rough`].
+const LATEST: [Kind; 2] = [Kind::FailSaves, Kind::RollBack];
+
 impl Nemesis {
+    /// Adds kinds that a swarm does without.
+    pub fn add_later_kinds(&mut self, rng: &mut Prng) {
+        self.kinds.extend(LATER.into_iter().filter(|_| rng.per_mille(500)));
+    }
+
+    /// Adds kinds that only rough worlds have: each is there in every other one, and never none.
+    pub fn add_latest_kinds(&mut self, rng: &mut Prng) {
+        let first = rng.pick(&LATEST);
+        self.kinds.extend(LATEST.into_iter().filter(|kind| *kind == first || rng.per_mille(300)));
+    }
+
     /// This seed's own subset and rate.
     pub fn swarm(rng: &mut Prng, _plan: &Plan) -> Self {
         let mut kinds: Vec<Kind> = KINDS.into_iter().filter(|_| rng.per_mille(400)).collect();
@@ -241,6 +287,10 @@ impl Nemesis {
             Kind::DeleteRecord => Fault::DeleteRecord,
             Kind::LoseRoom => Fault::LoseRoom { member, lasts },
             Kind::Maintenance => Fault::Maintenance { lasts },
+            Kind::Empty => Fault::Empty { member },
+            Kind::LoseState => Fault::LoseState { member, back },
+            Kind::FailSaves => Fault::FailSaves { member, lasts },
+            Kind::RollBack => Fault::RollBack { writes: rng.range(1, 20) as usize },
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 /// A write: its value is this number, and nobody writes it twice.
 pub type Write = u64;
 
@@ -10,7 +12,8 @@ pub type Write = u64;
 pub type Who = usize;
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Happening {
     /// A client sent a write.
     Invoked {
@@ -72,6 +75,47 @@ pub enum Happening {
         /// Everything.
         data: BTreeSet<Write>,
     },
+    /// A replica has let a primary stream to it.
+    Attached {
+        /// The replica.
+        by: Who,
+        /// The highest epoch that its disk had promised, to anybody but that primary.
+        promised: u64,
+        /// The primary.
+        to: Who,
+        /// The epoch in which the primary leads.
+        epoch: u64,
+    },
+    /// A full sync took the place of data.
+    Replaced {
+        /// Whose.
+        of: Who,
+        /// How many writes the new dataset lacks, of those that its state file vouched for.
+        parted: usize,
+        /// How many of them no copy of the files kept aside holds.
+        gone: usize,
+    },
+    /// The record was replaced by a member.
+    Recorded {
+        /// Who holds it from then on.
+        holder: Option<Who>,
+        /// In which epoch.
+        epoch: u64,
+        /// It was sent before the record was deleted or restored, and carried out after.
+        late: bool,
+    },
+    /// The route was written.
+    Routed {
+        /// Where writes go from then on.
+        to: Who,
+        /// The epoch it carries.
+        epoch: u64,
+    },
+    /// A fault began.
+    Harmed {
+        /// It touches something else than the store of the record.
+        beyond_store: bool,
+    },
     /// A primary was chosen by what the disks still had, or by a person who accepted loss.
     AcceptedLoss {
         /// Who.
@@ -86,6 +130,8 @@ pub enum Happening {
         /// Which writes were lost with it.
         writes: BTreeSet<Write>,
     },
+    /// The store was restored to an older state.
+    Restored,
     /// All faults were healed.
     Healed,
     /// The end: who leads and what everybody holds.
@@ -96,7 +142,7 @@ pub enum Happening {
 }
 
 /// A member at the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Last {
     /// Its engine is a primary that accepts writes.
     pub writable: bool,
@@ -106,10 +152,14 @@ pub struct Last {
     pub data: BTreeSet<Write>,
     /// What stands in the way, in the brain's words.
     pub blocked: Option<String>,
+    /// Whether the route sends writes here, where somebody looked.
+    pub routed: Option<bool>,
+    /// It was left broken on purpose: nothing is asked of it.
+    pub broken: bool,
 }
 
 /// Everything that happened, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// True time in nanoseconds, and what.
     pub events: Vec<(u64, Happening)>,

@@ -2,6 +2,8 @@
 //! network, clients and faults around the production election. Pure: one thread, no clock, no IO.
 
 pub mod check;
+pub mod conformance;
+pub mod exhaust;
 pub mod faults;
 pub mod history;
 pub mod network;
@@ -9,7 +11,9 @@ pub mod plan;
 pub mod prng;
 pub mod script;
 pub mod server;
+pub mod shrink;
 pub mod store;
+pub mod swarm;
 pub mod trace;
 pub mod workload;
 pub mod world;

@@ -1,6 +1,8 @@
 //! The shape of one simulated world: how many members, which promises, which faults. Drawn from a
 //! seed (each seed its own subset of faults), or written by hand for a script.
 
+use std::collections::BTreeSet;
+
 use brain::{Durability, Failsafe, Span, Timing};
 
 use crate::faults::{Kind, Nemesis};
@@ -54,6 +56,10 @@ pub struct Plan {
     pub chaos: u64,
     /// How long after healing a primary and equal replicas are due, ns.
     pub quiesce: u64,
+    /// The healing leaves as much broken as a group can do without.
+    pub heals_enough: bool,
+    /// Faults that are drawn and not made, by their number: for shrinking a failing seed.
+    pub skips: BTreeSet<u64>,
     /// The cures that every member goes without: only in tests.
     #[cfg(feature = "mutants")]
     pub without: Option<brain::Without>,
@@ -83,6 +89,8 @@ impl Plan {
             nemesis: Nemesis::default(),
             chaos: 0,
             quiesce: 60 * SECOND,
+            heals_enough: false,
+            skips: BTreeSet::new(),
             #[cfg(feature = "mutants")]
             without: None,
         }
@@ -136,8 +144,33 @@ impl Plan {
             quiesce: 90 * SECOND,
             ..Self::calm(members)
         };
+        // As it is rendered.
+        plan.tuning.empty_loads_diskless = matches!(durability, Durability::Cache);
+        plan.tuning.offset_after_aof = plan.tuning.counts_alone && seed % 2 == 1;
         plan.nemesis = Nemesis::swarm(&mut rng, &plan);
         plan.certified = rng.pick(&[0, 500, 1000]);
+        plan
+    }
+
+    /// The world of this seed with more: faults that a swarm does without, and in every other seed
+    /// a healing that leaves broken what is not needed.
+    pub fn wild(seed: u64) -> Self {
+        let mut plan = Self::swarm(seed);
+        let mut rng = Prng::new(seed ^ 0x0077_696c_6400);
+        plan.nemesis.add_later_kinds(&mut rng);
+        plan.heals_enough = rng.per_mille(500);
+        plan
+    }
+
+    /// The wild world of this seed with faults that came later still: disks that take no snapshot,
+    /// more often with engines that write some, and a store that is restored to an older state.
+    pub fn rough(seed: u64) -> Self {
+        let mut plan = Self::wild(seed);
+        let mut rng = Prng::new(seed ^ 0x0072_6f75_6768);
+        if rng.per_mille(500) {
+            plan.tuning.persistence = Persistence::Rdb;
+        }
+        plan.nemesis.add_latest_kinds(&mut rng);
         plan
     }
 
@@ -175,13 +208,21 @@ fn tuning(rng: &mut Prng) -> Tuning {
         3 => Persistence::Aof { always: true },
         _ => Persistence::Aof { always: false },
     };
+    let loses_tail = rng.per_mille(500);
+    let backlog_bytes = rng.pick(&[2_000, 20_000, 1 << 20]);
+    let transfer = (rng.range(1, 2000) * MS, 10_000);
+    let load = (rng.range(1, 1000) * MS, 10_000);
     Tuning {
         persistence,
-        loses_tail: rng.per_mille(500),
-        backlog_bytes: rng.pick(&[2_000, 20_000, 1 << 20]),
-        transfer: (rng.range(1, 2000) * MS, 10_000),
-        load: (rng.range(1, 1000) * MS, 10_000),
+        loses_tail,
+        backlog_bytes,
+        transfer,
+        load,
+        // No draw of its own: kept seeds stay the worlds that they were.
+        rewrite: load,
         flush_first: rng.per_mille(300),
+        empty_loads_diskless: false,
+        offset_after_aof: false,
         counts_alone: rng.per_mille(500),
         repl_timeout: rng.range(3, 10) * SECOND,
         ping: rng.range(1, 10) * SECOND,

@@ -181,6 +181,15 @@ impl Stage {
         self.acked(write)
     }
 
+    /// Writes to this member so many times, one after so many milliseconds: each is acknowledged.
+    pub fn keeps_writing(&mut self, what: &str, m: usize, (times, every_ms): (u32, u64)) {
+        for _ in 0..times {
+            self.pass(every_ms);
+            let well = self.writes(m);
+            self.must(what, well);
+        }
+    }
+
     /// Whether a write was acknowledged.
     pub fn acked(&self, write: Write) -> bool {
         let is = |h: &Happening| matches!(h, Happening::Acked { write: w, .. } if *w == write);

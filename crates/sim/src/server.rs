@@ -9,8 +9,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use clients::{Ask, ClientCommand, Reply};
-pub use state::{Disk, Persistence, Tuning};
+pub use clients::{Ask, ClientCommand, Reply, Why};
+pub use state::{Disk, Persistence, Stopping, Tuning};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -62,14 +62,17 @@ pub enum Wire {
         wanted: Option<(Replid, u64)>,
     },
     /// The login failed, or `-NOMASTERLINK`, or `-LOADING`.
-    Refused,
+    Refused(Why),
     /// `+CONTINUE`; what was missed follows.
     Continue {
         /// The stream from now on.
         replid: Replid,
     },
     /// `+FULLRESYNC`: the file follows.
-    FullBegin,
+    FullBegin {
+        /// The writes in it: what an engine that flushes first gives its own data away for.
+        brings: Vec<Write>,
+    },
     /// The file has arrived.
     FullData {
         /// Its stream.
@@ -174,6 +177,8 @@ pub struct Attached {
     pub acked: u64,
     /// When it last said so.
     pub heard: u64,
+    /// It will soon not be counted any more, unless it says so again.
+    pub quiet: bool,
 }
 
 /// A client in `WAIT`.
@@ -235,6 +240,16 @@ pub struct Server {
     conns: u64,
     /// What the files hold now.
     disk: Disk,
+    /// Until then the append-only file of a full sync is being written: the old one still counts.
+    rewriting_until: Option<u64>,
+    /// A `WAIT` came while writers were paused: its `GETACK` waits too.
+    getack_due: bool,
+    /// The full sync under way goes through a file in the directory.
+    syncs_to_file: bool,
+    /// No snapshot can be written, until somebody mends it.
+    disk_fails: bool,
+    /// The last snapshot could not be written: writes are refused.
+    save_failed: bool,
     /// How many of `data` the disk has for certain, and the offset of that.
     synced: (usize, u64),
     rng: Prng,

@@ -1,9 +1,14 @@
 //! A model of the record's store: one compare-and-swap register, and how calls to it go wrong.
 
+use std::collections::VecDeque;
+
 use brain::{Record, Version};
 
 use crate::prng::Prng;
 use crate::{MS, SECOND};
+
+/// How far back a restore can go, in writes.
+const PAST: usize = 32;
 
 /// The register.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +16,10 @@ pub struct Store {
     /// What stands there, with the count of its write.
     pub record: Option<(u64, Record)>,
     writes: u64,
+    /// The newest that stood there, for a restore.
+    past: VecDeque<(u64, Record)>,
+    /// How often the record was deleted or restored: a call of before is late from then on.
+    pub upheavals: u32,
     /// Nobody is answered.
     pub down: bool,
     /// Reads are answered, writes refused (quota, 403).
@@ -109,12 +118,29 @@ impl Store {
     /// Puts `record` there whatever stands there.
     pub fn put(&mut self, record: Record) {
         self.writes += 1;
+        self.past.extend(self.record.take());
+        while self.past.len() > PAST {
+            self.past.pop_front();
+        }
         self.record = Some((self.writes, record));
+    }
+
+    /// Puts back what stood there so many writes ago, as a restored backup does: what is written
+    /// next has versions that were there already. Whether there was as much.
+    pub fn restore(&mut self, writes: usize) -> bool {
+        let Some(at) = self.past.len().checked_sub(writes) else { return false };
+        let Some((count, record)) = self.past.get(at).cloned() else { return false };
+        self.past.truncate(at);
+        self.writes = count;
+        self.upheavals += 1;
+        self.record = Some((count, record));
+        true
     }
 
     /// Deletes the record.
     pub fn delete(&mut self) {
         self.writes += 1;
+        self.upheavals += 1;
         self.record = None;
     }
 }
@@ -131,6 +157,21 @@ mod tests {
         let second = store.replace(Some(&first), Record::default()).unwrap();
         assert_eq!(store.replace(Some(&first), Record::default()), None);
         assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_restored_store_gives_versions_twice() {
+        let mut store = Store::default();
+        let first = store.replace(None, Record::default()).unwrap();
+        let later = Record { paused: true, ..Record::default() };
+        let second = store.replace(Some(&first), later).unwrap();
+        assert!(!store.restore(2), "nothing stood there two writes ago");
+        assert!(store.restore(1));
+        assert_eq!(
+            store.read().map(|(version, record)| (version, record.paused)),
+            Some((first.clone(), false))
+        );
+        assert_eq!(store.replace(Some(&first), Record::default()), Some(second));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod clients;
 mod engines;
 mod nemesis;
 mod stores;
-mod words;
+pub(crate) mod words;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -81,11 +81,22 @@ pub struct Member {
     queued: VecDeque<Queued>,
     /// How it differs from the plan, in a script.
     pub ways: Ways,
-    /// Copies set aside before a full sync.
-    pub set_aside: u64,
+    /// What the copies hold that were set aside before full syncs.
+    pub set_aside: BTreeSet<Write>,
+    /// The offset and the writes of its engine, while that was the primary, at its agent's last
+    /// look.
+    looked: (u64, usize),
+    /// How many of these writes its state file vouches for.
+    pub known: usize,
+    /// A healing has left it broken: nothing is asked of it any more.
+    pub broken: bool,
+    /// So that its cuts stay.
+    is_isolated: bool,
     /// It is to be started again at this time; a fault is under way.
     pub back_at: Option<u64>,
     roomy: bool,
+    /// Its disk takes no snapshot.
+    saves_fail: bool,
     /// Its state file was taken away while its agent runs.
     wiped: bool,
 }
@@ -156,6 +167,8 @@ struct Call {
     request: RequestId,
     /// `None`: a read.
     replace: Option<(Option<Version>, Box<Record>)>,
+    /// The store's upheavals when it was sent.
+    upheavals: u32,
     /// After how long the answer is back; `None`: never.
     answers: Option<u64>,
     outcome: Option<brain::StoreOutcome>,
@@ -268,8 +281,12 @@ pub struct World {
     pub trace: Trace,
     /// How often each rule of the brain gave a reason.
     pub rules: BTreeMap<&'static str, u64>,
+    /// How often each kind of effect was begun.
+    pub effects: BTreeMap<&'static str, u64>,
     /// How often each kind of fault was made.
     pub faults_made: BTreeMap<String, u64>,
+    /// How many faults the nemesis has drawn: made or skipped.
+    pub faults_drawn: u64,
     /// Intercepts messages and calls, for scripts.
     pub(crate) hooks: crate::script::Hooks,
     rng: Prng,
@@ -314,7 +331,9 @@ impl World {
             history,
             trace: Trace::new(keep),
             rules: BTreeMap::new(),
+            effects: BTreeMap::new(),
             faults_made: BTreeMap::new(),
+            faults_drawn: 0,
             hooks: crate::script::Hooks::default(),
             rng,
             names,
@@ -370,7 +389,9 @@ impl World {
                 continue;
             }
             look_at = self.now + SECOND / 4;
-            if self.now >= person_at && self.primaries().is_empty() {
+            let paused = self.store.record.as_ref().is_some_and(|(_, r)| r.paused);
+            let unled = self.primaries().iter().all(|m| self.members[*m].broken);
+            if self.now >= person_at && (paused || unled) {
                 self.a_person_helps();
                 person_at = self.now + 20 * SECOND;
             }
@@ -518,8 +539,8 @@ pub struct Summary {
     pub lost_unwaited: u64,
     /// Acknowledgements that leaked out of a thawed process without a gate.
     pub leaked: u64,
-    /// How often each rule of the brain gave a reason.
-    pub rules: BTreeMap<&'static str, u64>,
+    /// What it came to: see [`crate::swarm::STORIES`].
+    pub stories: Vec<String>,
 }
 
 impl World {
@@ -537,7 +558,7 @@ impl World {
             promotions: h.count(|e| matches!(e, Happening::Promoted { .. })) as u64,
             lost_unwaited: crate::check::acked_writes::lost_unwaited(h) as u64,
             leaked: crate::check::one_primary::leaked(h) as u64,
-            rules: self.rules.clone(),
+            stories: crate::swarm::told_stories(self),
         }
     }
 }
@@ -558,11 +579,22 @@ impl Member {
             stuck: None,
             queued: VecDeque::new(),
             ways: Ways::default(),
-            set_aside: 0,
+            set_aside: BTreeSet::new(),
+            looked: (0, 0),
+            known: 0,
+            broken: false,
+            is_isolated: false,
             back_at: None,
             roomy: true,
+            saves_fail: false,
             wiped: false,
         }
+    }
+
+    /// Of what it held before, no more than the first so many writes are still vouched for.
+    fn vouch_at_most(&mut self, writes: usize) {
+        self.looked.1 = self.looked.1.min(writes);
+        self.known = self.known.min(writes);
     }
 }
 

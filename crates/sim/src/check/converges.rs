@@ -10,14 +10,16 @@ pub fn check(history: &History) -> Vec<Violation> {
         return vec![Violation { promise: "L1", at: 0, what }];
     };
     let violation = |what| vec![Violation { promise: "L1", at: *at, what }];
-    let primaries: Vec<usize> = (0..members.len()).filter(|m| members[*m].writable).collect();
+    let counted: Vec<usize> = (0..members.len()).filter(|m| !members[*m].broken).collect();
+    let primaries: Vec<usize> = counted.iter().copied().filter(|m| members[*m].writable).collect();
     let [primary] = primaries[..] else {
         let blocked: Vec<_> = members.iter().filter_map(|l| l.blocked.as_deref()).collect();
         return violation(format!(
             "members {primaries:?} accept writes at the end; blocked: {blocked:?}"
         ));
     };
-    for (m, last) in members.iter().enumerate().filter(|(m, _)| *m != primary) {
+    for m in counted.into_iter().filter(|m| *m != primary) {
+        let last = &members[m];
         if !last.linked {
             let why = last.blocked.as_deref().unwrap_or("nothing said why");
             return violation(format!("member {m} is not linked at the end: {why}"));
@@ -42,6 +44,14 @@ mod tests {
         let mut h = History::default();
         h.add(1, Happening::Ended { members });
         h
+    }
+
+    #[test]
+    fn nothing_is_asked_of_who_was_left_broken() {
+        let primary = Last { writable: true, data: [1].into(), ..Last::default() };
+        let broken = Last { broken: true, ..Last::default() };
+        assert!(check(&ended(vec![primary, broken.clone()])).is_empty());
+        assert_eq!(check(&ended(vec![broken])).len(), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use brain::MemberId;
 use super::{Link, Out, Role, Server};
 
 impl Server {
-    fn is_loading(&self) -> bool {
+    pub(super) fn is_loading(&self) -> bool {
         self.loading_until.is_some() || matches!(self.link, Link::Loading { .. })
     }
 
@@ -70,6 +70,14 @@ impl Server {
         let admitted = std::mem::take(&mut self.admitted);
         self.drop_replicas(|user| admitted.contains(user), &mut out);
         self.admitted = admitted;
+        self.refresh_good(now);
+        out
+    }
+
+    /// `CLIENT KILL TYPE replica`: they may come again.
+    pub fn cut_replicas(&mut self, now: u64) -> Vec<Out> {
+        let mut out = Vec::new();
+        self.drop_replicas(|_| false, &mut out);
         self.refresh_good(now);
         out
     }

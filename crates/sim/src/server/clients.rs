@@ -29,6 +29,25 @@ pub enum Ask {
     },
 }
 
+/// Why a command is refused before it is executed, by the first word of the answer (engine.md 1.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// `-LOADING`.
+    Loading,
+    /// `-READONLY`.
+    ReadOnly,
+    /// `-NOREPLICAS`.
+    NoReplicas,
+    /// `-MISCONF`.
+    MisConf,
+    /// `-NOMASTERLINK`: it has no stream to give.
+    NoMasterLink,
+    /// The user is off.
+    WrongPass,
+    /// `-ERR`: no command for what this engine is.
+    NotHere,
+}
+
 /// What an engine answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -39,8 +58,8 @@ pub enum Reply {
     },
     /// WAIT's number.
     Copies(u32),
-    /// READONLY, LOADING, NOREPLICAS, MISCONF: certainly not written.
-    Refused,
+    /// Certainly not written.
+    Refused(Why),
     /// The connection was closed without an answer.
     Closed,
 }
@@ -55,12 +74,11 @@ impl Server {
 
     fn execute(&mut self, c: ClientCommand, now: u64, out: &mut Vec<Out>) {
         let reply = |reply| Out::Reply { client: c.client, op: c.op, reply };
-        if self.loading_until.is_some() || self.role != Role::Primary {
-            out.push(reply(Reply::Refused));
+        if let Some(why) = self.refusal(c.what) {
+            out.push(reply(Reply::Refused(why)));
             return;
         }
         match c.what {
-            Ask::Write(_) if self.good < self.min_replicas => out.push(reply(Reply::Refused)),
             Ask::Write(_) if now < self.paused_until => self.postponed.push(c),
             Ask::Write(write) => {
                 self.feed(Deed::Write(write), out);
@@ -74,11 +92,27 @@ impl Server {
                 self.answer_waits(out);
                 if self.waiters.iter().any(|w| w.op == c.op && w.client == c.client) {
                     out.push(Out::Alarm(until));
-                    if !self.attached.is_empty() {
+                    // Not while the stream is to stand still for a handover.
+                    self.getack_due = now < self.paused_until;
+                    if !self.getack_due {
+                        // Also when nobody is attached: who left comes back to an offset behind.
                         self.feed(Deed::GetAck, out);
                     }
                 }
             }
+        }
+    }
+
+    /// Why it does not run a command, in the order in which the engines look.
+    fn refusal(&self, ask: Ask) -> Option<Why> {
+        let is_primary = self.role == Role::Primary;
+        match ask {
+            Ask::Write(_) if self.save_failed => Some(Why::MisConf),
+            Ask::Write(_) if !is_primary => Some(Why::ReadOnly),
+            Ask::Write(_) if self.good < self.min_replicas => Some(Why::NoReplicas),
+            _ if self.is_loading() => Some(Why::Loading),
+            Ask::Wait { .. } if !is_primary => Some(Why::NotHere),
+            _ => None,
         }
     }
 
@@ -124,6 +158,9 @@ impl Server {
     pub(super) fn end_pause(&mut self, now: u64, out: &mut Vec<Out>) {
         if now < self.paused_until {
             return;
+        }
+        if std::mem::take(&mut self.getack_due) && self.role == Role::Primary {
+            self.feed(Deed::GetAck, out);
         }
         for command in std::mem::take(&mut self.postponed) {
             self.execute(command, now, out);

@@ -4,7 +4,7 @@
 use ::engine::Replid;
 use brain::MemberId;
 
-use super::{Attached, Deed, Entry, Link, Out, Role, Server, Wire};
+use super::{Attached, Deed, Entry, Link, Out, Role, Server, Why, Wire};
 use crate::MS;
 use crate::history::Write;
 
@@ -25,9 +25,9 @@ impl Server {
                 out.push(Out::Wire { to: from, conn, wire: Wire::Closed, slow: 0 });
             }
             Wire::Ack(_) => {}
-            Wire::Refused => self.link = Link::Down,
+            Wire::Refused(_) => self.link = Link::Down,
             Wire::Continue { replid } => self.on_continue(conn, replid, &mut out),
-            Wire::FullBegin => self.on_full_begin(conn),
+            Wire::FullBegin { .. } => self.on_full_begin(conn),
             Wire::FullData { replid, offset, data } => {
                 self.on_full_data(conn, (replid, offset, data), now, &mut out);
             }
@@ -90,18 +90,13 @@ impl Server {
         now: u64,
         out: &mut Vec<Out>,
     ) {
-        let linked = match self.role {
-            Role::Primary => true,
-            Role::Replica { .. } => matches!(self.link, Link::Up { .. }),
-        };
-        let allowed = self.admitted.contains(&user);
-        if self.loading_until.is_some() || !linked || !allowed {
-            out.push(Out::Wire { to: from, conn, wire: Wire::Refused, slow: 0 });
+        if let Some(why) = self.keeps_its_stream(Some(&user)) {
+            out.push(Out::Wire { to: from, conn, wire: Wire::Refused(why), slow: 0 });
             return;
         }
         if let Some(entries) = wanted.and_then(|(id, next)| self.partial(&id, next)) {
             let acked = 0;
-            let a = Attached { member: from, user, online: true, acked, heard: now };
+            let a = Attached { member: from, user, online: true, acked, heard: now, quiet: false };
             self.attached.insert(conn, a);
             let wire = Wire::Continue { replid: self.replid.clone() };
             out.push(Out::Wire { to: from, conn, wire, slow: 0 });
@@ -118,13 +113,26 @@ impl Server {
             self.replid2 = Replid::default();
             self.new_backlog();
         }
-        let a = Attached { member: from, user, online: false, acked: 0, heard: now };
+        let a = Attached { member: from, user, online: false, acked: 0, heard: now, quiet: false };
         self.attached.insert(conn, a);
-        out.push(Out::Wire { to: from, conn, wire: Wire::FullBegin, slow: 0 });
+        let wire = Wire::FullBegin { brings: self.data.clone() };
+        out.push(Out::Wire { to: from, conn, wire, slow: 0 });
         let slow = self.tuning.transfer.0 + self.tuning.transfer.1 * self.data.len() as u64;
         let (replid, offset, data) = (self.replid.clone(), self.offset, self.data.clone());
         let wire = Wire::FullData { replid, offset, data };
         out.push(Out::Wire { to: from, conn, wire, slow });
+    }
+
+    /// Why this user does not get the stream; `None` for the user that is always on.
+    pub fn keeps_its_stream(&self, user: Option<&MemberId>) -> Option<Why> {
+        if user.is_some_and(|user| !self.admitted.contains(user)) {
+            return Some(Why::WrongPass);
+        }
+        if self.is_loading() {
+            return Some(Why::Loading);
+        }
+        let linked = self.role == Role::Primary || matches!(self.link, Link::Up { .. });
+        (!linked).then_some(Why::NoMasterLink)
     }
 
     /// What a replica at `next` missed, if the backlog still has it.
@@ -188,6 +196,7 @@ impl Server {
 
     fn on_full_begin(&mut self, conn: u64) {
         self.link = Link::Transfer { conn };
+        self.syncs_to_file = !(self.tuning.empty_loads_diskless && self.data.is_empty());
         if self.tuning.flush_first {
             self.keep_old_files();
             self.position_lost = true;
@@ -228,7 +237,7 @@ impl Server {
         self.complete = true;
         self.drop_replicas(|_| false, out);
         self.new_backlog();
-        self.save();
+        self.keep_synced_file(now, out);
         if broken {
             return;
         }

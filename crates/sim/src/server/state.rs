@@ -37,8 +37,15 @@ pub struct Tuning {
     pub transfer: (u64, u64),
     /// Time to load, ns, and a write of it.
     pub load: (u64, u64),
+    /// Time to write the append-only file anew after a full sync, ns, and a write of it.
+    pub rewrite: (u64, u64),
     /// Whether a full sync empties the old data before the file has come.
     pub flush_first: bool,
+    /// Whether a full sync of an empty replica leaves no file (`repl-diskless-load on-empty-db`).
+    pub empty_loads_diskless: bool,
+    /// Whether the offset, not the stream, is what it was after a start from the append-only file
+    /// (Redis ≥ 8).
+    pub offset_after_aof: bool,
     /// Whether the offset moves while there was never a replica (Redis ≥ 7.2).
     pub counts_alone: bool,
     /// `repl-timeout`, ns.
@@ -59,7 +66,10 @@ impl Default for Tuning {
             backlog_bytes: 1 << 20,
             transfer: (100 * MS, 10_000),
             load: (50 * MS, 10_000),
+            rewrite: (50 * MS, 10_000),
             flush_first: false,
+            empty_loads_diskless: false,
+            offset_after_aof: false,
             counts_alone: false,
             repl_timeout: 5 * SECOND,
             ping: SECOND,
@@ -76,8 +86,21 @@ pub struct Disk {
     pub data: Vec<Write>,
     /// The stream and the offset, where the file says so.
     pub position: Option<(Replid, u64)>,
+    /// The offset that an append-only file says.
+    pub offset: u64,
     /// There are files to load.
     pub found: bool,
+}
+
+/// What becomes of a request to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopping {
+    /// It saves and ends.
+    Ends,
+    /// Since 7.0 it first waits for replicas that lag, its writers paused.
+    Waits,
+    /// It cannot save, and goes on as before.
+    Refused,
 }
 
 impl Server {
@@ -91,11 +114,7 @@ impl Server {
     ) -> (Self, Vec<Out>) {
         let load = tuning.load.0 + tuning.load.1 * disk.data.len() as u64;
         let until = if disk.found { now + load } else { now };
-        let fresh = new_replid(&mut rng);
-        let (replid, offset, position_lost) = match &disk.position {
-            Some((replid, offset)) => (replid.clone(), *offset, false),
-            None => (fresh, 0, true),
-        };
+        let replid = new_replid(&mut rng);
         let server = Self {
             me,
             process,
@@ -104,9 +123,9 @@ impl Server {
             replid,
             replid2: Replid::default(),
             second: 0,
-            offset,
-            position_lost,
-            synced: (disk.data.len(), offset),
+            offset: 0,
+            position_lost: true,
+            synced: (disk.data.len(), 0),
             data: disk.data.clone(),
             complete: true,
             link: Link::Down,
@@ -127,6 +146,11 @@ impl Server {
             pinged: now,
             conns: 0,
             disk,
+            rewriting_until: None,
+            getack_due: false,
+            syncs_to_file: true,
+            disk_fails: false,
+            save_failed: false,
             rng,
         };
         let out = if until > now { vec![Out::Alarm(until)] } else { Vec::new() };
@@ -140,14 +164,14 @@ impl Server {
         }
         let whole = self.data.len();
         match self.tuning.persistence {
-            Persistence::None => Disk::default(),
-            Persistence::Rdb if clean && self.complete => Disk {
-                position: (!self.position_lost).then_some((self.replid, self.offset)),
-                data: self.data,
-                found: true,
-            },
-            Persistence::Rdb => self.disk,
+            Persistence::Rdb if clean && self.complete => {
+                Disk { position: self.saved_position(), data: self.data, offset: 0, found: true }
+            }
+            // Without persistence: what the last full sync left, as nobody else writes a file.
+            Persistence::Rdb | Persistence::None => self.disk,
             Persistence::Aof { .. } if !self.complete => self.disk,
+            // A clean stop is refused until it has been written, and asked for again.
+            Persistence::Aof { .. } if !clean && self.rewriting_until.is_some() => self.disk,
             Persistence::Aof { always } => {
                 let kept = if clean || always || !self.tuning.loses_tail {
                     whole
@@ -155,7 +179,7 @@ impl Server {
                     self.rng.range(self.synced.0.min(whole) as u64, whole as u64) as usize
                 };
                 self.data.truncate(kept);
-                Disk { found: true, position: None, data: self.data }
+                Disk { found: true, position: None, offset: self.offset, data: self.data }
             }
         }
     }
@@ -164,23 +188,96 @@ impl Server {
     pub(super) fn save(&mut self) {
         self.synced = (self.data.len(), self.offset);
         if self.tuning.persistence == Persistence::Rdb {
-            let position = (!self.position_lost).then(|| (self.replid.clone(), self.offset));
-            self.disk = Disk { data: self.data.clone(), position, found: true };
+            self.write_snapshot();
         }
+    }
+
+    fn write_snapshot(&mut self) {
+        let position = self.saved_position();
+        self.disk = Disk { data: self.data.clone(), position, offset: 0, found: true };
+    }
+
+    /// The file of a full sync, which has just been loaded, stays in the directory as a snapshot,
+    /// also where nothing is to be persistent. An append-only file is written anew from memory.
+    pub(super) fn keep_synced_file(&mut self, now: u64, out: &mut Vec<Out>) {
+        if let Persistence::Aof { .. } = self.tuning.persistence {
+            let until =
+                now + self.tuning.rewrite.0 + self.tuning.rewrite.1 * self.data.len() as u64;
+            self.rewriting_until = Some(until);
+            out.push(Out::Alarm(until));
+        }
+        self.synced = (self.data.len(), self.offset);
+        let snapshot = matches!(self.tuning.persistence, Persistence::None | Persistence::Rdb);
+        if snapshot && self.syncs_to_file {
+            self.write_snapshot();
+        }
+    }
+
+    /// What a snapshot says of the place in the stream: a primary's own if anybody ever followed
+    /// it, a replica's if it has one (rdb.c, rdbPopulateSaveInfo).
+    fn saved_position(&self) -> Option<(Replid, u64)> {
+        let known = match self.role {
+            Role::Primary => self.backlog.is_some(),
+            Role::Replica { .. } => !self.position_lost,
+        };
+        known.then(|| (self.replid.clone(), self.offset))
     }
 
     /// Before a full sync empties the memory: what a death from now on would leave.
     pub(super) fn keep_old_files(&mut self) {
         if let Persistence::Aof { .. } = self.tuning.persistence
             && self.complete
+            && self.rewriting_until.take().is_none()
         {
-            self.disk = Disk { data: self.data.clone(), position: None, found: true };
+            self.disk =
+                Disk { data: self.data.clone(), position: None, offset: self.offset, found: true };
         }
     }
 
-    /// `SAVE`: for scripts.
+    /// `SAVE`, or one of the engine's own. One that fails makes the engine refuse writes
+    /// (engine.md 4.4).
     pub fn save_now(&mut self) {
-        self.save();
+        self.save_failed = self.disk_fails && self.tuning.persistence == Persistence::Rdb;
+        if !self.disk_fails {
+            self.save();
+        }
+    }
+
+    /// From now on no snapshot can be written, or again.
+    pub fn break_disk(&mut self, fails: bool) {
+        self.disk_fails = fails;
+    }
+
+    /// How long a full sync's file is on its way from now on, ns: for scripts.
+    pub fn set_transfer(&mut self, time: u64) {
+        self.tuning.transfer = (time, 0);
+    }
+
+    /// Whether the last snapshot could not be written.
+    pub fn save_failed(&self) -> bool {
+        self.save_failed
+    }
+
+    /// How long writing the append-only file anew takes from now on, ns: for scripts.
+    pub fn set_rewrite(&mut self, time: u64) {
+        self.tuning.rewrite = (time, 0);
+    }
+
+    /// How many replicas keep `min-replicas-to-write` content, as it was last counted.
+    pub fn good_replicas(&self) -> u32 {
+        self.good
+    }
+
+    /// What becomes of a request to stop (engine.md 0, 10; 1.5).
+    pub fn stopping(&self) -> Stopping {
+        let behind = |a: &super::Attached| a.online && a.acked < self.offset;
+        if self.loading_until.is_none() && self.attached.values().any(behind) {
+            return Stopping::Waits;
+        }
+        if self.disk_fails && self.tuning.persistence == Persistence::Rdb {
+            return Stopping::Refused;
+        }
+        Stopping::Ends
     }
 
     /// Once a second.
@@ -191,7 +288,7 @@ impl Server {
         }
         self.synced = (self.data.len(), self.offset);
         if now % self.tuning.save_every < SECOND && self.complete {
-            self.save();
+            self.save_now();
         }
         self.cron_link(now, &mut out);
         self.refresh_good(now);
@@ -203,10 +300,18 @@ impl Server {
         let mut out = Vec::new();
         if self.loading_until.is_some_and(|until| now >= until) {
             self.loading_until = None;
+            // Until here it says a name that it has drawn (engine.md 1.5).
+            if let Some((replid, offset)) = self.disk.position.clone() {
+                (self.replid, self.offset, self.position_lost) = (replid, offset, false);
+                self.synced.1 = offset;
+            } else if self.tuning.offset_after_aof {
+                self.offset = self.disk.offset;
+            }
             if let Role::Replica { upstream: Some(_) } = self.role {
                 self.ask_upstream(now, &mut out);
             }
         }
+        self.rewriting_until.take_if(|until| now >= *until);
         self.finish_load(now, &mut out);
         self.end_pause(now, &mut out);
         self.end_waits(now, &mut out);
@@ -266,6 +371,7 @@ impl Server {
             _ => None,
         };
         let durable = match self.tuning.persistence {
+            Persistence::Aof { .. } if self.rewriting_until.is_some() => 0,
             Persistence::Aof { always: true } => self.offset,
             Persistence::None => 0,
             // An older snapshot is all that is certain: its stream may have another name.
@@ -288,11 +394,12 @@ impl Server {
                 .map(|a| ReplicaView {
                     member: names[a.member].clone(),
                     online: a.online,
+                    acks: !a.quiet,
                     offset: Offset(a.acked),
                 })
                 .collect(),
             keys: self.data.len() as u64,
-            misconfigured: false,
+            misconfigured: self.save_failed,
             min_replicas: self.min_replicas,
         }
     }
@@ -300,6 +407,9 @@ impl Server {
     /// Counts the replicas that keep `min-replicas-to-write` content.
     pub(super) fn refresh_good(&mut self, now: u64) {
         let lag = self.tuning.max_lag;
+        for attached in self.attached.values_mut() {
+            attached.quiet = now - attached.heard.min(now) + SECOND > lag;
+        }
         let good = self.attached.values().filter(|a| a.online && now - a.heard.min(now) <= lag);
         self.good = good.count() as u32;
     }

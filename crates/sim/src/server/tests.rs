@@ -154,8 +154,9 @@ fn e6_aof_forgets_its_stream_and_rdb_keeps_it() {
     let (replid_rdb, offset_rdb) = (bench.servers[1].replid.clone(), bench.servers[1].offset);
     let disk = bench.servers[1].clone().die(true);
     let mut rdb = bench.process(1, tuning, disk);
+    assert_ne!(rdb.replid, replid_rdb, "it says so only when it has read the file");
+    rdb.alarm(bench.now + SECOND);
     assert_eq!((rdb.replid.clone(), rdb.offset), (replid_rdb, offset_rdb));
-    rdb.loading_until = None;
     let names = [MemberName("0".into()), MemberName("1".into())];
     assert!(rdb.view(&names).offset.is_some());
     assert!(offset > 0 && offset_rdb > 0);
@@ -182,7 +183,7 @@ fn a_sibling_follows_a_promoted_replica_partially_and_divergence_costs_a_full_sy
 fn an_aborted_full_sync_leaves_no_position() {
     let mut bench = Bench::group(2, Tuning { flush_first: true, ..tuning() }, 3);
     let conn = bench.servers[1].upstream_conn().unwrap();
-    bench.servers[1].wire(0, conn, Wire::FullBegin, bench.now);
+    bench.servers[1].wire(0, conn, Wire::FullBegin { brings: Vec::new() }, bench.now);
     bench.servers[1].wire(0, conn, Wire::Closed, bench.now);
     let names = [MemberName("0".into()), MemberName("1".into())];
     assert_eq!(bench.servers[1].view(&names).offset, None);
@@ -197,7 +198,7 @@ fn a_full_sync_whose_file_never_came_leaves_copy_and_position() {
     let (data, before) = (bench.servers[1].data.clone(), bench.servers[1].view(&names));
     assert!(before.offset.is_some() && before.link_up);
     let conn = bench.servers[1].upstream_conn().unwrap();
-    bench.servers[1].wire(0, conn, Wire::FullBegin, bench.now);
+    bench.servers[1].wire(0, conn, Wire::FullBegin { brings: Vec::new() }, bench.now);
     assert_eq!(bench.servers[1].view(&names).offset, None);
     bench.servers[1].wire(0, conn, Wire::Closed, bench.now);
     let after = bench.servers[1].view(&names);
@@ -229,7 +230,7 @@ fn e7_postponed_writes_run_again_as_what_the_engine_is_then() {
     bench.follow(0, None);
     let outs = bench.servers[0].unpause(bench.now);
     bench.outs(0, outs);
-    assert_eq!(bench.replies.last().unwrap().1, Reply::Refused);
+    assert_eq!(bench.replies.last().unwrap().1, Reply::Refused(Why::ReadOnly));
     let mut bench = Bench::group(2, tuning(), 1);
     let outs = bench.servers[0].pause(bench.now + SECOND);
     bench.outs(0, outs);
@@ -249,7 +250,7 @@ fn min_replicas_is_refreshed_by_the_cron_and_by_a_closed_link_only() {
     bench.servers.truncate(1);
     bench.servers[0].attached.values_mut().for_each(|a| a.member = 0);
     let _ = bench.servers[0].cron(bench.now);
-    assert_eq!(bench.write(0, 4), Some(Reply::Refused));
+    assert_eq!(bench.write(0, 4), Some(Reply::Refused(Why::NoReplicas)));
 }
 
 #[test]
@@ -282,7 +283,7 @@ fn the_offset_of_a_lone_primary_stands_still_before_7_2() {
 #[test]
 fn a_load_refuses_orders_and_promotion() {
     let mut bench = Bench::new(1, tuning());
-    let disk = Disk { data: vec![1], position: None, found: true };
+    let disk = Disk { data: vec![1], position: None, offset: 0, found: true };
     bench.servers[0] = bench.process(0, tuning(), disk);
     assert!(bench.servers[0].promote(1).is_err());
     assert!(bench.servers[0].replicate(Some(0), bench.now).is_err());

@@ -20,7 +20,8 @@ const SPINS_MAX: u32 = 20_000;
 impl World {
     /// Starts a member's agent, unless one runs or another start has been arranged since.
     pub(super) fn member_returns(&mut self, m: usize, life: u64) {
-        if self.members[m].life != life || self.members[m].agent.is_some() {
+        let member = &self.members[m];
+        if member.life != life || member.agent.is_some() || member.broken {
             return;
         }
         // An engine that a predecessor left behind ends first (failover.md 2.11).
@@ -58,7 +59,8 @@ impl World {
         let (life, roomy) = (member.life, member.roomy);
         self.say(m, || "agent starts".to_owned());
         self.deliver(m, Input::Tick);
-        self.deliver(m, Input::Room { roomy });
+        let short = (!roomy).then_some(brain::Shortage::Disk);
+        self.deliver(m, Input::Room { short });
         self.after(MS, What::Relist { m, life });
         self.after(SECOND, What::Silence { m, life });
         self.refresh_links();
@@ -133,6 +135,7 @@ impl World {
 
     fn begin(&mut self, m: usize, effect: Effect) {
         *self.rules.entry(effect.why.rule).or_insert(0) += 1;
+        *self.effects.entry(crate::swarm::effect_story(&effect.act)).or_insert(0) += 1;
         self.trace.mix(words::rule_hash(effect.why.rule));
         if self.trace.wanted()
             && let Some(text) = words::act(&effect.act)
@@ -146,6 +149,10 @@ impl World {
         if words::accepts_loss(&effect.why) {
             let rule = effect.why.rule.to_owned();
             self.note(Happening::AcceptedLoss { by: m, rule });
+            // What the disks have lost by then, others' copies may have alone.
+            for member in &mut self.members {
+                member.vouch_at_most(0);
+            }
         }
         match effect.act {
             Act::Read { request } => self.call_store(m, request, None),
@@ -217,6 +224,10 @@ impl World {
         if self.members[m].wiped {
             self.deliver(m, Input::Wiped);
         } else {
+            let (offset, writes) = self.members[m].looked;
+            if memory.stamp.offset.0 >= offset {
+                self.members[m].known = writes;
+            }
             self.members[m].memory = Some(memory);
             self.deliver(m, Input::Persisted(id));
         }
@@ -386,7 +397,13 @@ impl World {
     }
 
     pub(super) fn routed(&mut self, m: usize, life: u64, route: Route) {
-        if self.route.as_ref().is_some_and(|r| r.epoch > route.epoch) {
+        let newer = self.route.as_ref().is_some_and(|r| r.epoch > route.epoch);
+        if newer && self.plan.keeps(brain::Cure::RouteByEpoch) {
+            let stands = self.route.as_ref().map_or(route.epoch, |route| route.epoch);
+            let open = self.network.open(Plane::Store, OUTSIDE, m);
+            if self.members[m].life == life && open {
+                self.deliver(m, Input::RouteStands { epoch: stands });
+            }
             return;
         }
         if !self.network.open(Plane::Store, m, OUTSIDE) {
@@ -395,6 +412,8 @@ impl World {
             }
             return;
         }
+        let to = self.index(&route.primary).unwrap_or_default();
+        self.note(Happening::Routed { to, epoch: route.epoch.0 });
         self.route = Some(route);
     }
 
@@ -411,6 +430,7 @@ impl World {
 
     /// A person or a signal asks a member's agent for something.
     pub fn ask(&mut self, m: usize, wish: Wish) -> AskId {
+        self.note(Happening::Harmed { beyond_store: true });
         let ask = AskId(self.id());
         self.deliver(m, Input::Asked { ask, wish });
         ask

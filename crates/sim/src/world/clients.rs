@@ -98,7 +98,7 @@ impl World {
                     self.note(Happening::Waited { write, copies });
                 }
             }
-            Reply::Refused | Reply::Closed => {}
+            Reply::Refused(_) | Reply::Closed => {}
         }
     }
 
@@ -125,7 +125,7 @@ impl World {
                 self.client_rests(c, think);
             }
             Reply::Copies(_) => self.client_rests(c, think),
-            Reply::Refused => {
+            Reply::Refused(_) => {
                 self.note(Happening::Refused { write: pending.write });
                 if !self.clients[c].sticky || self.rng.per_mille(200) {
                     self.clients[c].conn = None;

@@ -1,10 +1,12 @@
 //! Engine processes in the world: orders of their agents, connections, freezes, the gate, deaths.
 
+use std::collections::BTreeSet;
+
 use brain::{EngineCommand, EngineNews, Exit, GateDeadline, Input, ProcessState, RequestId, Tick};
 
 use super::{Busy, Queued, What, World};
 use crate::faults::Stuck;
-use crate::history::Happening;
+use crate::history::{Happening, Write};
 use crate::network::{OUTSIDE, Plane};
 use crate::server::{ClientCommand, Disk, Out, Reply, Role, Server, Wire};
 use crate::{MS, SECOND};
@@ -40,14 +42,22 @@ impl World {
         (life, token, request): (u64, u64, RequestId),
         command: EngineCommand,
     ) {
-        if self.members[m].server.is_none() {
+        let (absent, stuck) = (self.members[m].server.is_none(), self.members[m].stuck.is_some());
+        // Files get a second name without a word to the engine: it may hang, or be dead.
+        if command == EngineCommand::SetAside && (absent || stuck) {
+            self.set_aside(m);
+            let input = Box::new(Input::Engine(EngineNews::Did { request, result: Ok(()) }));
+            self.after(MS / 10, What::OrderDone { m, life, token, input });
+            return;
+        }
+        if absent {
             let result = Err("no engine runs".to_owned());
             let input = Input::Engine(EngineNews::Did { request, result });
             self.after(MS / 10, What::OrderDone { m, life, token, input: Box::new(input) });
             return;
         }
         let asked = self.local(m);
-        if self.members[m].stuck.is_some() {
+        if stuck {
             let queued = Queued::Agent { life, token, request, command, asked };
             self.members[m].queued.push_back(queued);
             return;
@@ -71,7 +81,11 @@ impl World {
         });
         let news = if command == EngineCommand::Observe {
             let names = &self.names;
-            let Some(server) = self.members[m].server.as_ref() else { return };
+            let member = &mut self.members[m];
+            let Some(server) = member.server.as_ref() else { return };
+            if server.role == Role::Primary {
+                member.looked = (server.offset, server.data.len());
+            }
             EngineNews::Seen { run, asked, view: server.view(names) }
         } else {
             EngineNews::Did { request, result: self.execute(m, command) }
@@ -79,6 +93,13 @@ impl World {
         let delay = self.rng.latency(MS / 5);
         let input = Box::new(Input::Engine(news));
         self.after(delay, What::OrderDone { m, life, token, input });
+    }
+
+    /// Keeps the files as they are.
+    fn set_aside(&mut self, m: usize) {
+        let member = &mut self.members[m];
+        let held = member.server.as_ref().map_or(&member.disk.data, |server| &server.data);
+        member.set_aside.extend(held);
     }
 
     fn execute(&mut self, m: usize, command: EngineCommand) -> Result<(), String> {
@@ -89,6 +110,10 @@ impl World {
         };
         if command == EngineCommand::Promote {
             return self.promote(m);
+        }
+        if command == EngineCommand::SetAside {
+            self.set_aside(m);
+            return Ok(());
         }
         let Some(server) = self.members[m].server.as_mut() else { return Err(String::new()) };
         let outs = match command {
@@ -102,10 +127,6 @@ impl World {
                 server.set_min_replicas(n, now);
                 Vec::new()
             }
-            EngineCommand::SetAside => {
-                self.members[m].set_aside += 1;
-                return Ok(());
-            }
             EngineCommand::Shutdown => {
                 let process = server.process;
                 let outs = server.pause(now + 10 * SECOND);
@@ -114,6 +135,7 @@ impl World {
                 outs
             }
             EngineCommand::Start
+            | EngineCommand::SetAside
             | EngineCommand::Observe
             | EngineCommand::Kill
             | EngineCommand::Promote => Vec::new(),
@@ -123,16 +145,20 @@ impl World {
     }
 
     fn promote(&mut self, m: usize) -> Result<(), String> {
-        let epoch = self.report(m).map_or(0, |r| r.epoch);
+        // The order of an agent that has died meanwhile was for the epoch that it led last.
+        let led = self.members[m].memory.as_ref().map_or(0, |memory| memory.led.0);
+        let epoch = self.report(m).map_or(led, |r| r.epoch);
         let Some(server) = self.members[m].server.as_mut() else { return Err(String::new()) };
         let was = server.role;
         let term = self.terms + 1;
         let outs = server.promote(term)?;
         if was != Role::Primary {
             self.terms = term;
-            // One that a sync has emptied is empty, not half: whether it may lead, others say.
+            // One that a sync has emptied is empty, not half: whether it may lead, others say. What
+            // it holds as a primary from then on is all that there is.
             let held = server.data.len();
-            let complete = server.complete || held == 0;
+            server.complete |= held == 0;
+            let complete = server.complete;
             let others = self.most_held_beside(m);
             self.note(Happening::Promoted { by: m, term, epoch, complete, held, others });
             self.say(m, || format!("engine promoted: term {term} epoch {epoch} writes {held}"));
@@ -216,6 +242,7 @@ impl World {
         if !self.plan.keeps(brain::Cure::DeadEndStart) {
             server.role = Role::Primary;
         }
+        server.break_disk(member.saves_fail);
         member.server = Some(server);
         member.stuck = None;
         member.queued.clear();
@@ -248,6 +275,8 @@ impl World {
         let disk = server.die(exit == Exit::Clean);
         self.note_loss(m, had, &disk);
         let member = &mut self.members[m];
+        // What went with the process is vouched for no more, nor what comes in its place.
+        member.vouch_at_most(disk.data.len());
         member.disk = disk;
         member.stuck = None;
         member.queued.clear();
@@ -363,14 +392,57 @@ impl World {
             let text = super::words::wire(&wire);
             self.say(to, || format!("engine hears from {from}: {text}"));
         }
+        let begins = matches!(wire, Wire::Continue { .. } | Wire::FullBegin { .. });
+        let brings = match &wire {
+            Wire::FullBegin { brings: file } | Wire::FullData { data: file, .. } => {
+                Some(file.iter().copied().collect::<BTreeSet<Write>>())
+            }
+            _ => None,
+        };
         match self.members[to].server.as_mut() {
             Some(server) => {
+                let replaced = brings.filter(|_| server.complete);
+                let replaced = replaced.map(|brings| (server.data.clone(), brings));
                 let outs = server.wire(from, conn, wire, now);
+                let is_let_in = begins && server.upstream_conn() == Some(conn);
+                let replaced = replaced.filter(|_| server.data.is_empty());
                 self.outs(to, outs);
+                if is_let_in {
+                    self.note_attachment(to, from);
+                }
+                if let Some((had, brings)) = replaced {
+                    self.note_replacement(to, &had, &brings);
+                }
             }
             None if wire != Wire::Closed => self.send_wire(to, from, conn, Wire::Closed, 0),
             None => {}
         }
+    }
+
+    /// A replica has let a stream in: of which epoch, and what it had promised (I7).
+    fn note_attachment(&mut self, by: usize, to: usize) {
+        let primary = self.members[to].server.as_ref().is_some_and(|s| s.role == Role::Primary);
+        let Some(epoch) = self.report(to).filter(|_| primary).map(|report| report.epoch) else {
+            return;
+        };
+        let promised = self.members[by].memory.as_ref().and_then(|memory| memory.promised.clone());
+        let promised = promised.filter(|(_, whom)| whom.name != self.members[to].name);
+        let promised = promised.map_or(0, |(epoch, _)| epoch.0);
+        self.note(Happening::Attached { by, promised, to, epoch });
+    }
+
+    /// A sync has emptied a whole dataset for what it brings: what is nowhere else then (I8).
+    /// What its upstream has become meanwhile, killed or emptied, parts nothing from the line.
+    fn note_replacement(&mut self, of: usize, had: &[Write], brings: &BTreeSet<Write>) {
+        let member = &self.members[of];
+        // What an engine took after its agent's last look at it, or after the last such look that
+        // is on disk, nobody knows to be there.
+        let seen = &had[..member.known.min(had.len())];
+        let parted: Vec<_> = seen.iter().filter(|write| !brings.contains(write)).collect();
+        let gone = parted.iter().filter(|write| !member.set_aside.contains(write)).count();
+        let parted = parted.len();
+        self.members[of].known = 0;
+        self.note(Happening::Replaced { of, parted, gone });
     }
 
     pub(super) fn cron(&mut self, m: usize, process: u64) {

@@ -21,7 +21,12 @@ impl World {
         let nemesis = self.plan.nemesis.clone();
         let fault = nemesis.draw(&mut self.rng, self.members.len(), primary);
         let pause = nemesis.pause(&mut self.rng);
-        self.make(fault);
+        self.faults_drawn += 1;
+        if !self.plan.skips.contains(&self.faults_drawn) {
+            let number = self.faults_drawn;
+            self.trace.line(self.now, "fault", || format!("number {number}"));
+            self.make(fault);
+        }
         self.after(pause, What::Nemesis);
     }
 
@@ -38,6 +43,7 @@ impl World {
         let word = format!("{fault:?}");
         let word = word.split([' ', '{']).next().unwrap_or_default().to_owned();
         *self.faults_made.entry(word).or_insert(0) += 1;
+        self.note(Happening::Harmed { beyond_store: !matches!(fault, Fault::StoreDown { .. }) });
         match fault {
             Fault::KillEngine { member, signal } => self.end_server(member, Exit::Signal(signal)),
             Fault::KillAgent { member, orphan, back } => {
@@ -45,12 +51,7 @@ impl World {
                 self.member_back(member, back);
             }
             Fault::Freeze { member, what, lasts } => {
-                if what != Frozen::Agent {
-                    self.stick(member, Stuck::Stopped);
-                }
-                if what != Frozen::Engine {
-                    self.freeze_agent(member);
-                }
+                self.freeze(member, what);
                 self.after(lasts, What::Undo(Box::new(Fault::Freeze { member, what, lasts })));
             }
             Fault::Hang { member, why, lasts } => {
@@ -70,6 +71,13 @@ impl World {
                 self.after(lasts, What::Undo(Box::new(Fault::StoreDown { read_only, lasts })));
             }
             Fault::Wipe { member, back } => self.wipe(member, back),
+            Fault::Empty { member } => self.empty(member),
+            Fault::LoseState { member, back } => self.lose_state(member, back),
+            Fault::FailSaves { member, lasts } => {
+                self.set_saves(member, false);
+                self.after(lasts, What::Undo(Box::new(Fault::FailSaves { member, lasts })));
+            }
+            Fault::RollBack { writes } => self.roll_back(writes),
             Fault::Recreate { member, back } => {
                 self.end_agent(member, false);
                 self.end_server(member, Exit::Signal(9));
@@ -102,11 +110,16 @@ impl World {
     /// Takes a fault away: what [`World::make`] arranges for its end.
     pub fn undo(&mut self, fault: Fault) {
         self.trace.line(self.now, "fault", || format!("over: {fault:?}"));
+        let stays = |world: &Self, m: usize| world.members.get(m).is_some_and(|m| m.broken);
         match fault {
+            Fault::Freeze { member, .. } | Fault::Hang { member, .. } if stays(self, member) => {}
             Fault::Freeze { member, what, .. } => self.thaw(member, what),
             Fault::Hang { member, .. } => self.unstick(member),
             Fault::Cut { paths, .. } => {
                 for (plane, from, to) in paths {
+                    if stays(self, from) || stays(self, to) {
+                        continue;
+                    }
                     if self.network.mend(plane, from, to) {
                         self.mended(plane, from, to);
                     }
@@ -119,8 +132,25 @@ impl World {
                 self.announce();
             }
             Fault::LoseRoom { member, .. } => self.set_room(member, true),
+            Fault::FailSaves { member, .. } => self.set_saves(member, true),
             Fault::Maintenance { .. } => self.set_paused(false),
             _ => {}
+        }
+    }
+
+    fn freeze(&mut self, member: usize, what: Frozen) {
+        if what != Frozen::Agent {
+            self.stick(member, Stuck::Stopped);
+        }
+        if what != Frozen::Engine {
+            self.freeze_agent(member);
+        }
+    }
+
+    fn roll_back(&mut self, writes: usize) {
+        if self.store.restore(writes) {
+            self.note(Happening::Restored);
+            self.announce();
         }
     }
 
@@ -154,22 +184,36 @@ impl World {
         self.end_server(member, Exit::Signal(9));
         let had = std::mem::take(&mut self.members[member].disk);
         self.note_loss(member, had.data, &Disk::default());
+        self.members[member].vouch_at_most(0);
         self.members[member].memory = None;
         self.members[member].pod += 1;
         self.member_back(member, back);
     }
 
+    /// It comes back with its data beside a state file that is gone.
+    fn lose_state(&mut self, member: usize, back: u64) {
+        self.end_agent(member, false);
+        self.end_server(member, Exit::Signal(9));
+        self.members[member].memory = None;
+        // What nobody remembers cannot be told from what a newcomer brings.
+        self.members[member].vouch_at_most(0);
+        self.member_back(member, back);
+    }
+
     /// The engine is killed and the whole directory emptied in the same instant; the agent runs on.
     pub(crate) fn empty(&mut self, member: usize) {
+        self.note(Happening::Harmed { beyond_store: true });
         self.end_server(member, Exit::Signal(9));
         let had = std::mem::take(&mut self.members[member].disk);
         self.note_loss(member, had.data, &Disk::default());
+        self.members[member].vouch_at_most(0);
         self.members[member].memory = None;
         self.members[member].wiped = true;
     }
 
     /// The state file is taken away from a running member.
     pub fn take_state(&mut self, member: usize) {
+        self.note(Happening::Harmed { beyond_store: true });
         self.members[member].memory = None;
         self.members[member].wiped = true;
     }
@@ -201,7 +245,15 @@ impl World {
 
     fn set_room(&mut self, m: usize, roomy: bool) {
         self.members[m].roomy = roomy;
-        self.deliver(m, brain::Input::Room { roomy });
+        let short = (!roomy).then_some(brain::Shortage::Disk);
+        self.deliver(m, brain::Input::Room { short });
+    }
+
+    fn set_saves(&mut self, m: usize, work: bool) {
+        self.members[m].saves_fail = !work;
+        if let Some(server) = &mut self.members[m].server {
+            server.break_disk(!work);
+        }
     }
 
     fn set_paused(&mut self, paused: bool) {
@@ -222,18 +274,18 @@ impl World {
         self.healed = true;
         self.trace.line(self.now, "fault", || "healed".to_owned());
         self.note(Happening::Healed);
-        let cuts = self.network.all_cuts();
-        self.network.heal();
-        for (plane, from, to) in cuts {
-            self.mended(plane, from, to);
+        for m in self.spared() {
+            self.leave_broken(m);
         }
+        self.heal_network();
         self.network.weather = Weather { loss: 0, twice: 0, ..self.network.weather };
         self.plan.temper = Temper { slow: 0, lost_answer: 0, lost_call: 0, ..self.plan.temper };
         (self.store.down, self.store.read_only) = (false, false);
         self.set_paused(false);
-        for m in 0..self.members.len() {
+        for m in (0..self.members.len()).filter(|m| !self.members[*m].broken).collect::<Vec<_>>() {
             self.thaw(m, Frozen::Both);
             self.set_room(m, true);
+            self.set_saves(m, true);
             if self.members[m].agent.is_none() {
                 self.member_back(m, 100 * MS);
             }
@@ -241,17 +293,99 @@ impl World {
         self.refresh_links();
     }
 
+    fn heal_network(&mut self) {
+        let n = self.members.len();
+        let stays = |m: usize| m < n && self.members[m].is_isolated;
+        let cuts = self.network.all_cuts();
+        let (left, healed): (Vec<_>, Vec<_>) =
+            cuts.into_iter().partition(|(_, from, to)| stays(*from) || stays(*to));
+        self.network.heal();
+        for (plane, from, to) in left {
+            self.network.cut(plane, from, to);
+        }
+        for (plane, from, to) in healed {
+            self.mended(plane, from, to);
+        }
+    }
+
+    /// Whom the group can do without, when the plan heals no more than is needed (failover.md 2.3
+    /// L1): who is of no electorate; and the holder, if every copy of the electorate is certain.
+    fn spared(&mut self) -> Vec<usize> {
+        let Some((_, record)) = self.store.record.clone().filter(|_| self.plan.heals_enough) else {
+            return Vec::new();
+        };
+        if record.paused || !record.initialised {
+            return Vec::new();
+        }
+        let needed: Vec<usize> = self.record_members().collect();
+        if needed.len() != record.electorate.len() + 1 {
+            // Somebody of the record has lost its state: others may be all that there is.
+            return Vec::new();
+        }
+        let mut spared: Vec<usize> =
+            (0..self.members.len()).filter(|m| !needed.contains(m)).collect();
+        let holder = record.holder.as_ref().and_then(|holder| self.index(&holder.id.name));
+        let stays = |m| self.report(m).is_some_and(|report| report.role != "stopping");
+        let certain = |m: usize| {
+            let member = &self.members[m];
+            let stamp = member.memory.as_ref().filter(|s| s.exact).map(|s| &s.stamp);
+            let whole = stamp.is_some_and(|s| s.complete && s.epoch == record.data_epoch());
+            whole && stays(m) && member.server.is_some() && self.is_linked(m)
+        };
+        let seats = self.seats();
+        let serves = holder.is_some_and(|m| self.leads(m) && stays(m));
+        if !seats.is_empty() && seats.iter().all(|m| certain(*m)) {
+            spared.extend(holder.filter(|m| !seats.contains(m)));
+        } else if !serves {
+            return Vec::new();
+        }
+        spared.retain(|_| self.rng.per_mille(700));
+        // A `strict` group writes only while so many others have a copy.
+        if let brain::Durability::Strict { copies } = self.plan.durability {
+            spared.truncate(self.members.len().saturating_sub(copies as usize + 1));
+        }
+        if spared.len() == self.members.len() { Vec::new() } else { spared }
+    }
+
+    /// This member is lost for good: its machine, its process, or its ways.
+    fn leave_broken(&mut self, m: usize) {
+        self.members[m].broken = true;
+        self.note(Happening::Harmed { beyond_store: true });
+        match self.rng.below(3) {
+            0 => self.end_agent(m, false),
+            1 => {
+                self.stick(m, Stuck::Stopped);
+                self.freeze_agent(m);
+            }
+            _ => {
+                self.members[m].is_isolated = true;
+                for (plane, from, to) in crate::faults::isolation(self.members.len(), m) {
+                    self.network.cut(plane, from, to);
+                }
+            }
+        }
+        self.say(m, || "is left broken".to_owned());
+    }
+
+    /// Those that something is asked of in the end.
+    fn counted(&self) -> impl Iterator<Item = usize> {
+        (0..self.members.len()).filter(|m| !self.members[*m].broken)
+    }
+
     /// One primary that acknowledges, and everybody else linked to it, directly or not.
     pub fn is_whole(&self) -> bool {
-        let [primary] = self.primaries()[..] else { return false };
+        let primaries = self.primaries();
+        let mut led = primaries.iter().filter(|m| !self.members[**m].broken);
+        let (Some(primary), None) = (led.next(), led.next()) else { return false };
         let quiet = self.clients.iter().all(|c| c.retired);
         let fresh = quiet || self.now - self.last_ack < 2 * SECOND;
-        fresh && (0..self.members.len()).all(|m| m == primary || self.is_linked(m))
+        fresh && self.counted().all(|m| m == *primary || self.is_linked(m))
     }
 
     /// Everybody holds as much.
     fn is_even(&self) -> bool {
-        let mut held = self.members.iter().filter_map(|m| m.server.as_ref()).map(|s| s.data.len());
+        let counted = self.counted().map(|m| &self.members[m]);
+        let mut held = counted.filter_map(|m| m.server.as_ref()).map(|s| s.data.len());
         let first = held.next();
         held.all(|h| Some(h) == first)
     }
@@ -264,16 +398,22 @@ impl World {
                 .is_some_and(|s| matches!(s.link, Link::Up { .. }) && s.loading_until.is_none())
     }
 
-    /// A person reads `status`: where the group says that it is blocked, and where by its own rules
-    /// nobody may lead (the record is gone, or no copy is certainly whole), the fullest copy is
-    /// made to lead (failover.md 2.11).
+    /// A person reads `status`: maintenance that a holder's memory or a restored store brought back
+    /// is lifted; where the group says that it is blocked, and where by its own rules nobody may
+    /// lead (the record is gone, or no copy is certainly whole), the fullest copy is made to lead
+    /// (failover.md 2.11).
     pub(super) fn a_person_helps(&mut self) {
+        if self.store.record.as_ref().is_some_and(|(_, record)| record.paused) {
+            self.trace.line(self.now, "person", || "ends the maintenance".to_owned());
+            return self.set_paused(false);
+        }
         let reports: Vec<_> = (0..self.members.len()).filter_map(|m| self.report(m)).collect();
         let said = reports.iter().any(|r| r.blocked.is_some());
-        let deleted = self.faults_made.contains_key("DeleteRecord");
+        let deleted =
+            ["DeleteRecord", "RollBack"].iter().any(|f| self.faults_made.contains_key(*f));
         let none_whole = !self.record_members().any(|m| self.report(m).is_some_and(|r| r.complete));
         let fullest = (0..self.members.len())
-            .filter(|m| self.members[*m].agent.is_some())
+            .filter(|m| self.members[*m].agent.is_some() && !self.members[*m].broken)
             .max_by_key(|m| self.members[*m].server.as_ref().map_or(0, |s| s.data.len()));
         let asked = |r: &brain::report::MemberReport| {
             r.blocked.as_ref().is_some_and(|text| text.contains("a person decides"))
@@ -309,13 +449,20 @@ impl World {
     fn last_look(&self, m: usize) -> Last {
         let blocked = self.report(m).and_then(|r| r.blocked);
         let Some(server) = self.members[m].server.as_ref() else {
-            return Last { blocked, ..Last::default() };
+            let broken = self.members[m].broken;
+            return Last { blocked, broken, ..Last::default() };
         };
         Last {
-            writable: server.role == Role::Primary && self.now - self.last_ack < 20 * SECOND,
+            writable: server.role == Role::Primary
+                && self.now - self.last_ack < 20 * SECOND
+                && !self.members[m].broken,
             linked: self.is_linked(m),
             data: server.data.iter().copied().collect(),
             blocked,
+            routed: Some(
+                self.route.as_ref().is_some_and(|route| route.primary == self.members[m].name),
+            ),
+            broken: self.members[m].broken,
         }
     }
 

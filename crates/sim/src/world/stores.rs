@@ -3,6 +3,7 @@
 use brain::{Input, Record, RequestId, StoreOutcome, Version};
 
 use super::{Call, What, World};
+use crate::history::Happening;
 use crate::network::{OUTSIDE, Plane};
 use crate::store::Fate;
 use crate::{MS, SECOND};
@@ -23,7 +24,8 @@ impl World {
             fate.arrives = None;
             self.hooks.held_calls.push(id);
         }
-        let call = Call { member: m, life, request, replace, answers: fate.answers, outcome: None };
+        let (answers, upheavals) = (fate.answers, self.store.upheavals);
+        let call = Call { member: m, life, request, replace, upheavals, answers, outcome: None };
         self.calls.insert(id, call);
         if let Some(agent) = self.members[m].agent.as_mut() {
             agent.calls.insert(id);
@@ -64,20 +66,25 @@ impl World {
         if self.store.down {
             return;
         }
-        let m = call.member;
+        let (m, late) = (call.member, call.upheavals < self.store.upheavals);
         let outcome = match call.replace.clone() {
             None => StoreOutcome::Read(self.store.read()),
             Some(_) if self.store.read_only => {
                 StoreOutcome::Unavailable("403: the store is read-only".to_owned())
             }
-            Some((expected, record)) => match self.store.replace(expected.as_ref(), *record) {
-                Some(version) => {
-                    self.say(m, || format!("store: {} stands", version.0));
-                    self.announce();
-                    StoreOutcome::Replaced(version)
+            Some((expected, record)) => {
+                let holder = record.holder.as_ref().and_then(|holder| self.index(&holder.id.name));
+                let recorded = Happening::Recorded { holder, epoch: record.epoch.0, late };
+                match self.store.replace(expected.as_ref(), *record) {
+                    Some(version) => {
+                        self.say(m, || format!("store: {} stands", version.0));
+                        self.note(recorded);
+                        self.announce();
+                        StoreOutcome::Replaced(version)
+                    }
+                    None => StoreOutcome::Conflict,
                 }
-                None => StoreOutcome::Conflict,
-            },
+            }
         };
         let answers = self.calls.get(&id).and_then(|c| c.answers);
         if let Some(call) = self.calls.get_mut(&id) {

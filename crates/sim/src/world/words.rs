@@ -47,7 +47,7 @@ pub(super) fn rule_hash(rule: &str) -> u64 {
 }
 
 /// Whether a reason says that a primary was chosen by what is left, and writes may be lost.
-pub(super) fn accepts_loss(why: &brain::Reason) -> bool {
+pub(crate) fn accepts_loss(why: &brain::Reason) -> bool {
     match why.rule {
         "forced" | brain::BEGINS_EMPTY => true,
         "takeover" => why.text.contains("recovery"),
@@ -56,7 +56,7 @@ pub(super) fn accepts_loss(why: &brain::Reason) -> bool {
 }
 
 /// An input, when it is worth a line.
-pub(super) fn input(input: &Input) -> Option<String> {
+pub(crate) fn input(input: &Input) -> Option<String> {
     Some(match input {
         Input::Tick => return None,
         Input::Engine(EngineNews::Seen { view, .. }) => {
@@ -90,7 +90,7 @@ pub(super) fn input(input: &Input) -> Option<String> {
 }
 
 /// An effect, when it is worth a line.
-pub(super) fn act(act: &Act) -> Option<String> {
+pub(crate) fn act(act: &Act) -> Option<String> {
     Some(match act {
         Act::Engine { command: EngineCommand::Observe, .. } => return None,
         Act::Replace { request, expected, record } => {
@@ -158,8 +158,8 @@ pub(super) fn wire(wire: &Wire) -> String {
         Wire::FullData { replid, offset, data } => {
             format!("full data {replid} {offset} writes {}", data.len())
         }
-        Wire::FullBegin => "full sync begins".to_owned(),
-        Wire::Refused => "refused".to_owned(),
+        Wire::FullBegin { .. } => "full sync begins".to_owned(),
+        Wire::Refused(why) => format!("refused: {why:?}"),
         Wire::Closed => "closed".to_owned(),
         Wire::Stream(_) | Wire::Ack(_) => String::new(),
     }

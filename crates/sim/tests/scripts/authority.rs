@@ -168,11 +168,7 @@ pub(crate) fn lazy(cast: Cast) -> Ending {
     let mut s = Stage::begun(p);
     s.pass(12_000);
     s.on_peer(|_, to, _| if to == 0 { Verdict::Drop } else { Verdict::Pass });
-    for _ in 0..20 {
-        s.pass(1_000);
-        let well = s.writes(0);
-        s.must("A goes on by its lease", well);
-    }
+    s.keeps_writing("A goes on by its lease", 0, (20, 1_000));
     s.end()
 }
 

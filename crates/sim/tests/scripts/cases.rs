@@ -1,10 +1,11 @@
 //! The case table of failover.md 2.12, row by row (those that need no Kubernetes).
 
-use brain::{Durability, Ended, Span, Wish};
+use brain::{Durability, Span, Wish};
 use sim::faults::{Fault, Frozen, Stuck, isolation};
 use sim::network::{OUTSIDE, Plane};
 use sim::script::{Ending, FOR_EVER, Stage};
 use sim::server::{Disk, Persistence};
+use sim::world::World;
 
 use crate::common::{Cast, begun, both_write, plan};
 
@@ -118,22 +119,6 @@ pub(crate) fn container_death_certified(cast: Cast) -> Ending {
     s.end()
 }
 
-/// The end of an earlier run of the holder's pod is no end of the holder.
-pub(crate) fn an_older_run_is_certified(cast: Cast) -> Ending {
-    let mut s = begun(3, cast);
-    s.put(0);
-    let (pod, boot) = (s.world.identity(0).pod, "an earlier boot".to_owned());
-    for voter in [1, 2] {
-        s.certify(voter, Ended { pod: pod.clone(), boot: boot.clone() });
-    }
-    s.freeze(0, Frozen::Both);
-    s.pass(4_300);
-    let still = s.world.epoch() == 1;
-    s.must("W is waited for", still);
-    s.thaw(0, Frozen::Both);
-    s.end()
-}
-
 pub(crate) fn hang(cast: Cast) -> Ending {
     let mut s = begun(3, cast);
     s.put(0);
@@ -225,11 +210,7 @@ pub(crate) fn isolated_primary(cast: Cast) -> Ending {
 pub(crate) fn store_down(cast: Cast) -> Ending {
     let mut s = begun(3, cast);
     s.fault(Fault::StoreDown { read_only: false, lasts: FOR_EVER });
-    for _ in 0..30 {
-        s.pass(2_000);
-        let well = s.writes(0);
-        s.must("the primary acknowledges without the store", well);
-    }
+    s.keeps_writing("the primary acknowledges without the store", 0, (30, 2_000));
     s.end()
 }
 
@@ -392,6 +373,38 @@ pub(crate) fn handover(cast: Cast) -> Ending {
     s.end()
 }
 
+/// Only the engines are cut from each other; agents and store answer: the write guard lets go
+/// before it refuses a write.
+pub(crate) fn engines_cut(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.part(Plane::Engine, 0, 1);
+    s.part(Plane::Engine, 0, 2);
+    s.keeps_writing("writes go on", 0, (40, 250));
+    s.end()
+}
+
+/// Maintenance: every seat is given up, writes go on, every member says so; afterwards all are
+/// back.
+pub(crate) fn maintenance(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    let fault = Fault::Maintenance { lasts: 10 * sim::SECOND };
+    s.fault(fault);
+    s.until("nobody may succeed", 8_000, |w| w.seats().is_empty());
+    let said = |w: &World, m: usize| {
+        let report = w.report(m);
+        report.and_then(|r| if m == 0 { r.blocked } else { r.why_not }).unwrap_or_default()
+    };
+    let all = |w: &World| (0..3).all(|m| said(w, m).to_lowercase().contains("maintenance"));
+    s.until("all say so", 1_000, all);
+    let well = s.writes(0);
+    s.must("writes go on", well);
+    s.until("all are back", 20_000, |w| w.is_settled(2));
+    s.until("nothing is said any more", 1_000, |w| {
+        w.report(0).is_some_and(|r| r.blocked.is_none())
+    });
+    s.end()
+}
+
 /// A full disk on the primary: a roomier member takes over, the data stay.
 pub(crate) fn no_room(cast: Cast) -> Ending {
     let mut s = begun(3, cast);
@@ -409,6 +422,21 @@ pub(crate) fn room_at_one(cast: Cast) -> Ending {
     s.pass(1_000);
     s.fault(Fault::LoseRoom { member: 0, lasts: FOR_EVER });
     s.until("the one with room leads", 12_000, |w| w.leads(2));
+    s.end()
+}
+
+/// Neither the primary's disk nor that of the replica which ranks first takes a snapshot: both
+/// would refuse writes.
+pub(crate) fn saves_at_one(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
+    p.tuning.persistence = Persistence::Rdb;
+    p.tuning.save_every = sim::SECOND;
+    let mut s = Stage::begun(p);
+    s.put(0);
+    s.fault(Fault::FailSaves { member: 1, lasts: FOR_EVER });
+    s.pass(5_000);
+    s.fault(Fault::FailSaves { member: 0, lasts: FOR_EVER });
+    s.until("the one that can save leads", 12_000, |w| w.leads(2));
     s.end()
 }
 

@@ -1,6 +1,7 @@
 //! Holes in the data promise (protocol-traces, section 2): each trace with its cure ends well.
 
 use brain::{EngineCommand, Wish};
+use sim::World;
 use sim::faults::{Fault, Frozen};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
@@ -154,6 +155,59 @@ pub(crate) fn d13(cast: Cast) -> Ending {
     s.end()
 }
 
+/// A counts from nothing after a restart and leads again; B has its new line with a waited write, C
+/// counts further on the old one.
+pub(crate) fn stamp_by_epoch(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
+    for _ in 0..40 {
+        s.put(0);
+    }
+    s.part(Plane::Engine, 0, 1);
+    s.part(Plane::Engine, 0, 2);
+    s.put(0);
+    s.pass(1_500);
+    // The others hear nothing of A until its engine has loaded.
+    [1, 2].into_iter().for_each(|other| s.part(Plane::Peer, 0, other));
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
+    s.pass(1_000);
+    [1, 2].into_iter().for_each(|other| s.join(Plane::Peer, 0, other));
+    s.until("A leads again", 10_000, |w| w.leads(0) && w.epoch() > 1);
+    s.join(Plane::Engine, 0, 1);
+    let new_line = |w: &World| w.members[1].memory.as_ref().is_some_and(|m| m.stamp.epoch.0 > 1);
+    s.until("B is on A's new line", 10_000, new_line);
+    let (write, copies) = s.put(0);
+    s.must("the write has one copy", copies == Some(1) && s.world.holds(1, write));
+    s.down(0);
+    s.reaches(15_000, |w| w.leads(1) || w.leads(2));
+    let new = if s.world.leads(1) { 1 } else { 2 };
+    s.writes(new);
+    s.end()
+}
+
+/// A leads a new line that nobody follows, so that its engine counts nothing of what it writes, and
+/// B leads another from the same place: what A wrote is kept aside.
+pub(crate) fn unfollowed(cast: Cast) -> Ending {
+    let mut s = forgetful(2, &[0], cast);
+    // B hears nothing of A until its engine has loaded its snapshot, which says its place.
+    s.part(Plane::Engine, 0, 1);
+    s.part(Plane::Peer, 0, 1);
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
+    s.pass(1_000);
+    s.join(Plane::Peer, 0, 1);
+    s.until("A leads again", 10_000, |w| w.leads(0) && w.epoch() > 1);
+    let (write, _) = s.put(0);
+    s.pass(1_500);
+    s.no_store(0);
+    s.part(Plane::Peer, 0, 1);
+    s.until("B leads", 15_000, |w| w.leads(1));
+    s.must("B has a line of its own", !s.world.holds(1, write));
+    [Plane::Engine, Plane::Peer].into_iter().for_each(|plane| s.join(plane, 0, 1));
+    s.store_again(0);
+    s.until("A follows", 5_000, |w| w.is_up(0));
+    s.must("what A wrote is kept aside", s.world.members[0].set_aside.contains(&write));
+    s.end()
+}
+
 /// D15: A bumps its epoch and writes w; only C's engine has w, and only B's agent saw the bump.
 pub(crate) fn d15(cast: Cast) -> Ending {
     let mut s = certain(3, cast);
@@ -244,6 +298,33 @@ pub(crate) fn person(cast: Cast) -> Ending {
     s.until("a person's word makes B lead", 5_000, |w| w.leads(1));
     s.must("in a new generation of epochs", s.world.epoch() >= 1 << 32);
     let _ = EngineCommand::Observe;
+    s.end()
+}
+
+/// The record that a person had written is seen before the store has answered, beside a succession
+/// that has been open since the restart: it is one lead, of one epoch.
+pub(crate) fn person_seen_before_answered(cast: Cast) -> Ending {
+    let mut s = begun(2, cast);
+    s.put(0);
+    s.down(1);
+    s.down(0);
+    s.up(0);
+    s.pass(5_000);
+    s.fault(Fault::DeleteRecord);
+    s.pass(15_000);
+    let nobody = !s.world.leads(0);
+    s.must("without a witness and a record nobody leads", nobody);
+    s.on_call(|_, record, fate| {
+        if record.is_some_and(|r| r.epoch.0 >= 1 << 32) {
+            fate.answers = Some(400_000_000);
+        }
+        false
+    });
+    s.ask(0, Wish::PromoteAcceptingLoss);
+    s.until("a person's word makes A lead", 5_000, |w| w.leads(0));
+    s.pass(5_000);
+    s.must("in the epoch that it was given", s.world.epoch() == 1 << 32);
+    s.up(1);
     s.end()
 }
 

@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use brain::message::{Ack, Heartbeat};
-use brain::{Durability, Message, Span, Timing};
-use sim::faults::{Fault, isolation};
+use brain::{Durability, Ended, Message, Span, Timing};
+use sim::faults::{Fault, Frozen, isolation};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 use sim::{MS, Plan, SECOND};
@@ -71,7 +71,17 @@ impl Twin {
 
 /// H7: C's pod is deleted by force and lives on beside A; a new C has its volume and promises to B.
 pub(crate) fn h7(cast: Cast) -> Ending {
-    let mut s = Stage::begun(authority_only(3, cast));
+    h7_of(authority_only(3, cast))
+}
+
+/// The same with a recovery election that soon loses its patience: the new C answers for its data,
+/// and not for whom the old one acks.
+pub(crate) fn h7_recovery(cast: Cast) -> Ending {
+    h7_of(Plan { recovery_timeout: Span::from_millis(5_000), ..authority_only(3, cast) })
+}
+
+fn h7_of(plan: Plan) -> Ending {
+    let mut s = Stage::begun(plan);
     s.put(0);
     let twin = Twin::of(&mut s, 2);
     s.pass(2_000);
@@ -225,5 +235,38 @@ pub(crate) fn dead_end(cast: Cast) -> Ending {
     s.kill_engine(0, 9);
     write_to_all_who_lead(&mut s, 600, 1);
     s.world.members[0].ways.slow_orders = 0;
+    s.end()
+}
+
+/// The end of an earlier run of the holder's pod is no end of the holder.
+pub(crate) fn older_run(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    let (pod, boot) = (s.world.identity(0).pod, "an earlier boot".to_owned());
+    for voter in [1, 2] {
+        s.certify(voter, Ended { pod: pod.clone(), boot: boot.clone() });
+    }
+    s.freeze(0, Frozen::Both);
+    s.pass(4_300);
+    let still = s.world.epoch() == 1;
+    s.must("W is waited for", still);
+    s.thaw(0, Frozen::Both);
+    s.end()
+}
+
+/// A writes the route, the store gets it only when B leads and has written its own.
+pub(crate) fn late_route(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.no_store(0);
+    // Its last replica but one goes: A tells the route so, in vain for now.
+    s.part(Plane::Engine, 0, 2);
+    s.pass(3_000);
+    s.part(Plane::Peer, 0, 1);
+    s.part(Plane::Peer, 0, 2);
+    s.until("another leads", 15_000, |w| w.leads(1) || w.leads(2));
+    s.pass(500);
+    s.store_again(0);
+    s.pass(2_500);
     s.end()
 }
