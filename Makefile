@@ -5,8 +5,8 @@ INTERREX := target/release/interrex
 CACHE := $${XDG_CACHE_HOME:-$$HOME/.cache}/interrex
 
 .DEFAULT_GOAL := help
-.PHONY: help engine demo test lint check build bench chaos clean-cache
-.PHONY: e2e e2e-full e2e-cluster e2e-cluster-down e2e-cluster-selftest
+.PHONY: help engine demo test lint check build bench chaos hunt mutants model conformance worlds clean-cache
+.PHONY: e2e e2e-full e2e-rivals e2e-cluster e2e-cluster-down e2e-cluster-selftest
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
@@ -21,12 +21,18 @@ build: ## the optimised binary, target/release/interrex
 demo: engine build ## starts a group, kills its primary three times under load, shows what was lost
 	$(INTERREX) demo
 
+model: ## every order of every step of the big small worlds, in release: minutes, 6 GB
+	MODEL=full $(CARGO) test --locked --release -p interrex-model -- --nocapture --test-threads=1
+
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-test: engine ## every test: house rules, 1000 simulated worlds, real engines
+test: engine ## every test: house rules, simulated worlds, real engines
 	$(CARGO) test --locked --workspace
+
+worlds: ## small worlds, every placement of a few faults in them: minutes, optimised
+	WORLDS=full $(CARGO) test --locked --release -p interrex-sim --test exhaustive -- --nocapture
 
 check: test lint ## test and lint, before a commit
 
@@ -36,6 +42,16 @@ bench: engine build ## throughput of a group's engine against the same engine ba
 chaos: engine build ## kills, freezes and cuts a throw-away group, and measures the write gaps
 	$(INTERREX) chaos
 
+hunt: ## hunts in simulated worlds for MINUTES=10, or tells the one of SEED=… event by event
+	@if [ -n "$(SEED)" ]; then $(CARGO) xtask sim --seed $(SEED); \
+	else $(CARGO) xtask hunt --minutes $${MINUTES:-10} --first $${FIRST:-100000}; fi
+
+mutants: ## takes one rule of the protocol out at a time: the checkers must see each
+	$(CARGO) test --locked -p interrex-sim --test mutants -- --nocapture --test-threads=1
+
+conformance: engine ## the simulator's engine and every real one, step by step: any difference fails
+	ENGINES=all $(CARGO) test --locked -p interrex-trial --test conformance -- --nocapture
+
 clean-cache: ## removes the engines of other versions that scripts/engines.sh unpacked
 	rm -rf "$(CACHE)/engines"
 
@@ -44,6 +60,9 @@ e2e: ## groups on a real Kubernetes (that of E2E_KUBECONFIG, else our own): ever
 
 e2e-full: ## the same, as often as the promised figures need: hours
 	@e2e/run full
+
+e2e-rivals: ## the same harms to what others run and to a group of ours, side by side as pods
+	@e2e/run rivals
 
 e2e-cluster: ## a Kubernetes with three hosts on this machine (Linux, root); prints its kubeconfig
 	@e2e/cluster/up

@@ -19,7 +19,9 @@ const TEXT_NAMES: [&str; 3] = ["Makefile", "run", ".gitignore"];
 /// # Panics
 /// When this crate no longer lies at `crates/tidy`.
 pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Of the run, not of the build: two trees may share what was built, and each judges itself.
+    let of_run = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = of_run.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     here.parent().and_then(Path::parent).expect("this crate lies at crates/tidy").to_owned()
 }
 

@@ -131,7 +131,7 @@ fn unsafe_lives_in_two_files() {
 fn the_brain_does_not_print_or_log() {
     let mut findings = Findings::default();
     let words = ["println!", "print!(", "eprintln!", "tracing::", "log::"];
-    let pure = ["engine", "brain", "sim"];
+    let pure = ["engine", "brain", "sim", "model"];
     for source in sources() {
         if !source.krate().is_some_and(|krate| pure.contains(&krate)) || source.is_test() {
             continue;
