@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use engine::files::{Damage, RDB_HEAD_BYTES, RdbHead, StartFailure};
 
+use crate::headroom::Space;
+
 /// What an engine may have written: RDB, AOF of one file (6.2), AOF directory.
 const DATA: [&str; 3] = ["dump.rdb", "appendonly.aof", "appendonlydir"];
 
@@ -79,10 +81,7 @@ pub(crate) fn move_orphaned_aof(data: &Path) -> Result<Option<PathBuf>, AsideErr
 /// room until then; but then as much again, so it is done only where there is as much.
 pub(crate) fn link_aside(data: &Path) -> Result<Option<PathBuf>, AsideError> {
     let needed = DATA.iter().map(|name| bytes(&data.join(name))).sum();
-    // macOS has narrower types here.
-    #[allow(clippy::useless_conversion, clippy::unnecessary_cast, clippy::cast_lossless)]
-    let free = nix::sys::statvfs::statvfs(data)
-        .map_or(u64::MAX, |disk| disk.blocks_available() as u64 * disk.fragment_size() as u64);
+    let free = Space::of(data).map_or(u64::MAX, |space| space.free);
     if free < needed {
         return Err(AsideError::NoRoom { needed, free });
     }

@@ -8,6 +8,7 @@ mod decisions;
 mod driver;
 mod effects;
 mod engine_port;
+mod headroom;
 mod http;
 mod inbox;
 mod keys;
@@ -282,9 +283,11 @@ impl<P: Platform> Beginning<P> {
         beside.spawn(watchers::record(Arc::clone(&platform), inbox.clone()));
         beside.spawn(watchers::ended(Arc::clone(&platform), inbox.clone()));
         let within = clock::duration(store_timeout);
-        beside.spawn(watchers::route(Arc::clone(&platform), routes, within));
+        beside.spawn(watchers::route(Arc::clone(&platform), routes, within, inbox.clone()));
         let (c, h) = (Arc::clone(&config), Arc::clone(&handle));
-        beside.spawn(watchers::housekeeping(c, h, tell_keys, inbox.clone()));
+        beside.spawn(headroom::watch(c, h, inbox.clone()));
+        let (c, h) = (Arc::clone(&config), Arc::clone(&handle));
+        beside.spawn(watchers::housekeeping(c, h, tell_keys));
         let web = http::Web::new(&config, &handle, engine, &identity, &platform, &inbox);
         let stirred = Arc::new(Notify::new());
         if P::Notices::HEARD {

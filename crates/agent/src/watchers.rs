@@ -1,7 +1,6 @@
 //! What runs beside the judgement and tells it what it sees: the record's watch, the route, the
 //! headroom, the keys, signals.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ const WATCH: Duration = Duration::from_secs(20);
 /// Between two looks at a store that fails, doubled from the first to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
-/// How often configuration, headroom and keys are looked at.
+/// How often configuration and keys are looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 
 /// How long a notice may be out of date when nothing is decided.
@@ -31,10 +30,6 @@ const NOTICE: Duration = Duration::from_secs(5);
 /// A change is told once it has lasted this long. A takeover passes through several roles, and
 /// every change of a label makes the cluster write other routes, which the primary's own waits for.
 const SETTLED: Duration = Duration::from_millis(300);
-
-/// Free space below this share keeps a member from taking over a primary's load (failover.md 2.12,
-/// disk full).
-const DISK_FREE_MIN_PERCENT: u64 = 10;
 
 /// Tells every change of the record.
 pub(crate) async fn record<P: Platform>(platform: Arc<P>, inbox: Inbox) {
@@ -78,6 +73,7 @@ pub(crate) async fn route<P: Platform>(
     platform: Arc<P>,
     mut wanted: watch::Receiver<Option<Route>>,
     within: Duration,
+    inbox: Inbox,
 ) {
     let mut backoff = BACKOFF.0;
     loop {
@@ -92,7 +88,10 @@ pub(crate) async fn route<P: Platform>(
             let published = platform.route().publish(&route, within).await;
             match published {
                 Ok(Published::Done) => tracing::debug!(?route, "published the route"),
-                Ok(Published::Superseded) => tracing::info!(?route, "a newer route stands"),
+                Ok(Published::Superseded { by }) => {
+                    tracing::info!(?route, %by, "a newer route stands");
+                    tell(&inbox, Input::RouteStands { epoch: by }).await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot publish the route, trying again");
                     // A newer route is tried at once.
@@ -149,18 +148,11 @@ pub(crate) async fn housekeeping(
     config: Arc<Config>,
     engine: Arc<EngineHandle>,
     keys: watch::Sender<PeerKeys>,
-    inbox: Inbox,
 ) {
-    let mut roomy = None;
     // The first look comes early: an engine has loaded small data by then.
     let mut pause = Duration::from_secs(3);
     let mut directives = config.directives.clone();
     loop {
-        let now = is_roomy(&config.data, &engine);
-        if roomy != Some(now) {
-            roomy = Some(now);
-            tell(&inbox, Input::Room { roomy: now }).await;
-        }
         // Changed directives are looked after at once.
         let changed = async {
             if directives.changed().await.is_err() {
@@ -185,23 +177,6 @@ pub(crate) async fn housekeeping(
             Err(error) => tracing::warn!(error = in_words(&error), "keeping the old peer keys"),
         }
     }
-}
-
-/// Whether disk and memory have room for a primary's load.
-fn is_roomy(data: &Path, engine: &EngineHandle) -> bool {
-    let disk = nix::sys::statvfs::statvfs(data).is_ok_and(|disk| {
-        let (free, all) = (disk.blocks_available(), disk.blocks());
-        // macOS has narrower types here.
-        #[allow(clippy::useless_conversion)]
-        let (free, all) = (u64::from(free), u64::from(all));
-        all == 0 || free.saturating_mul(100) / all > DISK_FREE_MIN_PERCENT
-    });
-    let memory = engine.facts().info.is_none_or(|info| {
-        let limit = info.memory.maxmemory_bytes.unwrap_or(0);
-        let evicts = info.memory.policy.as_deref().is_some_and(|policy| policy != "noeviction");
-        limit == 0 || evicts || info.memory.used_bytes.unwrap_or(0) < limit / 100 * 95
-    });
-    disk && memory
 }
 
 /// The signals that end an agent.

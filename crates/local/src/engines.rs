@@ -107,6 +107,14 @@ pub enum EngineError {
         /// The deadline.
         within: Duration,
     },
+    /// The program does not run here: a library is missing, or it is for another machine.
+    #[error("{} does not run here: {words}", program.display())]
+    Fails {
+        /// The program.
+        program: PathBuf,
+        /// Its last words, or how it ended.
+        words: String,
+    },
     /// The program is no engine, or one that is too old.
     #[error("cannot use {} as an engine", program.display())]
     Unusable {
@@ -136,7 +144,7 @@ impl EngineError {
             Self::Unusable { source: FlavorError::TooOld { .. }, .. } => {
                 format!("install a newer one, or name another with --engine: {install}")
             }
-            Self::Ask { .. } | Self::Silent { .. } | Self::Unusable { .. } => {
+            Self::Ask { .. } | Self::Silent { .. } | Self::Fails { .. } | Self::Unusable { .. } => {
                 "name another one with --engine".to_owned()
             }
         })
@@ -184,13 +192,18 @@ pub async fn ask(program: &Path) -> Result<Found, EngineError> {
     let output = tokio::process::Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
         .kill_on_drop(true)
         .output();
     let output = tokio::time::timeout(DEADLINE, output)
         .await
         .map_err(|_| EngineError::Silent { program: own(), within: DEADLINE })?
         .map_err(|source| EngineError::Ask { program: own(), source })?;
+    if !output.status.success() && output.stdout.is_empty() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rfind(|line| !line.trim().is_empty());
+        let words = last.map_or_else(|| output.status.to_string(), str::to_owned);
+        return Err(EngineError::Fails { program: own(), words });
+    }
     let engine = Engine::from_version_output(&String::from_utf8_lossy(&output.stdout))
         .map_err(|source| EngineError::Unusable { program: own(), source })?;
     Ok(Found { program: own(), engine })

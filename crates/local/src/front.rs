@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -62,8 +63,8 @@ pub struct Front {
     pub write_port: u16,
     /// The port that leads to a fresh replica.
     pub read_port: u16,
-    /// The engines' own ports.
-    pub engines: BTreeMap<MemberName, u16>,
+    /// The engines' own addresses.
+    pub engines: BTreeMap<MemberName, SocketAddr>,
     /// How to reach the store.
     pub store: Caller,
     /// The valves between clients and members.
@@ -204,7 +205,7 @@ async fn poll(store: &Caller, object: Object, after: Version) -> Result<Option<S
 }
 
 struct Door {
-    engines: BTreeMap<MemberName, u16>,
+    engines: BTreeMap<MemberName, SocketAddr>,
     board: Board,
     signs: watch::Receiver<Signs>,
     turn: AtomicUsize,
@@ -251,12 +252,12 @@ impl Door {
     }
 
     async fn dial(&self, member: &MemberName) -> Option<TcpStream> {
-        let port = *self.engines.get(member)?;
+        let address = *self.engines.get(member)?;
         let mut way = self.way(member);
         let dialled = async {
             way.there.until_open().await;
             way.back.until_open().await;
-            TcpStream::connect(relay::loopback(port)).await
+            TcpStream::connect(address).await
         };
         let engine = tokio::time::timeout(DIAL, dialled).await.ok()?.ok()?;
         if let Err(error) = engine.set_nodelay(true) {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::file::Lock;
 use crate::home::{Home, HomeError, Part};
 use crate::logs;
+use crate::netns;
 use crate::process::{self, Process, ProcessError, Start};
 
 #[cfg(test)]
@@ -93,9 +94,14 @@ pub fn announce(home: &Home, part: &Part) -> Result<(), ProcessError> {
 
 /// Starts a part; its pid file is written.
 pub fn start(home: &Home, parts: &Parts, part: &Part) -> Result<Child, ProcessError> {
+    let arguments = (parts.arguments)(home, part);
+    let (program, arguments) = match home.group().namespace(part) {
+        Some(namespace) => netns::entered(namespace, &parts.program, arguments),
+        None => (parts.program.clone(), arguments),
+    };
     let child = process::start(Start {
-        program: &parts.program,
-        arguments: (parts.arguments)(home, part),
+        program: &program,
+        arguments,
         directory: home.root(),
         log: &home.log_file(part),
     })?;

@@ -9,6 +9,7 @@ pub mod http;
 pub mod keeper;
 pub mod links;
 mod logs;
+pub mod netns;
 pub mod observe;
 pub mod parts;
 pub mod platform;

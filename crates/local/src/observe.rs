@@ -58,7 +58,7 @@ pub async fn report(
     member: &str,
     within: Duration,
 ) -> Result<MemberReport, ObserveError> {
-    let caller = Caller::new(loopback(home.member(member)?.http), None);
+    let caller = Caller::new(home.group().http_address(home.member(member)?), None);
     let whom = format!("the agent of {member}");
     let answer = caller
         .call(Method::GET, "/v1/status", None, within)
@@ -90,7 +90,7 @@ pub async fn reports(
 
 /// The faults of a running group's store.
 pub fn faults(home: &Home) -> Result<FaultControl, HomeError> {
-    Ok(FaultControl::new(loopback(home.group().ports.store), home.token()?))
+    Ok(FaultControl::new(home.group().store_address(), home.token()?))
 }
 
 /// The links of a running group.
@@ -119,7 +119,7 @@ async fn object<T: DeserializeOwned>(
     object: Object,
     within: Duration,
 ) -> Result<Option<(Version, T)>, ObserveError> {
-    let caller = Caller::new(loopback(home.group().ports.store), Some(home.token()?));
+    let caller = Caller::new(home.group().store_address(), Some(home.token()?));
     let whom = "the record store".to_owned();
     let answer = caller
         .call(Method::GET, &format!("/v1/objects/{object}"), None, within)

@@ -7,6 +7,7 @@ use std::io;
 
 use brain::MemberName;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::net::TcpListener;
 
 use crate::front::{self, Front, FrontError};
 use crate::home::{Home, HomeError, Part};
@@ -14,7 +15,7 @@ use crate::http::Caller;
 use crate::keeper;
 use crate::links::{self, Board, LinksError, control};
 use crate::process::ProcessError;
-use crate::relay::{self, loopback};
+use crate::relay;
 use crate::store::{FileStore, StoreError, server};
 
 /// Why a part cannot be served.
@@ -89,9 +90,10 @@ impl PartError {
 /// Serves the record store of the group until dropped.
 pub async fn store(home: &Home) -> Result<(), PartError> {
     let part = Part::Store;
-    let port = home.group().ports.store;
+    let address = home.group().store_address();
+    let port = address.port();
     let listen = |source| PartError::Listen { part: Part::Store, port, source };
-    let listener = relay::listen(port).await.map_err(listen)?;
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
     // After the port: a second one is turned away before it can overwrite the note of the first.
     note(home, &part)?;
     let token = token(home, &part)?;
@@ -113,7 +115,7 @@ pub async fn links(home: &Home) -> Result<(), PartError> {
     let engines: BTreeMap<_, _> = group
         .members
         .iter()
-        .map(|member| (MemberName(member.name.clone()), member.engine))
+        .map(|member| (MemberName(member.name.clone()), group.engine_address(member)))
         .collect();
     for name in engines.keys() {
         // So that a cut of the clients is known before the first of them has come.
@@ -124,7 +126,7 @@ pub async fn links(home: &Home) -> Result<(), PartError> {
         read_port: group.ports.read,
         engines,
         // Not by a link: the front is the clients' side, whatever the members are cut from.
-        store: Caller::new(loopback(group.ports.store), Some(token.clone())),
+        store: Caller::new(group.store_address(), Some(token.clone())),
         board: board.clone(),
     };
     tokio::try_join!(

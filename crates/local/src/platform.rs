@@ -25,8 +25,6 @@ mod tests;
 /// How much later than asked for the answer of a long-poll may come.
 const POLL_GRACE: Duration = Duration::from_secs(1);
 
-const HOST: &str = "127.0.0.1";
-
 /// The place where one member of a group on this machine runs.
 #[derive(Debug)]
 pub struct LocalPlatform {
@@ -41,7 +39,7 @@ impl LocalPlatform {
         let me = home.member(member)?.name.clone();
         let group = home.group();
         let by_link = group.link(&Party(me.clone()), &Party::store(), Plane::Store);
-        let address = loopback(by_link.map_or(group.ports.store, |link| link.listen));
+        let address = by_link.map_or(group.store_address(), |link| loopback(link.listen));
         let token = home.token()?;
         let caller = || Caller::new(address, Some(token.clone()));
         Ok(Self {
@@ -193,8 +191,8 @@ impl RouteStore for HttpRoute {
         })?;
         loop {
             let known = *self.known();
-            if known.is_some_and(|(_, epoch)| epoch > route.epoch) {
-                return Ok(Published::Superseded);
+            if let Some((_, by)) = known.filter(|(_, epoch)| *epoch > route.epoch) {
+                return Ok(Published::Superseded { by });
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -232,9 +230,9 @@ impl Roster for LocalRoster {
         let me = me.expect("a roster is only made for a member of its group");
         Listen {
             name: self.me.clone(),
-            peer: loopback(me.peer).to_string(),
-            http: loopback(me.http).to_string(),
-            engine_host: HOST.to_owned(),
+            peer: self.group.peer_address(me).to_string(),
+            http: self.group.http_address(me).to_string(),
+            engine_host: self.group.host(me).to_string(),
             engine_port: me.engine,
         }
     }
@@ -242,14 +240,16 @@ impl Roster for LocalRoster {
     fn peer(&self, member: &MemberName) -> Option<PeerAddress> {
         let other = self.group.members.iter().find(|other| other.name == member.0)?;
         let (from, to) = (Party(self.me.0.clone()), Party(member.0.clone()));
-        let by_link =
-            |plane, own| self.group.link(&from, &to, plane).map_or(own, |link| link.listen);
+        let by_link = |plane, own| {
+            self.group.link(&from, &to, plane).map_or(own, |link| loopback(link.listen))
+        };
+        let engine = by_link(Plane::Engine, (self.group.host(other), other.engine).into());
         Some(PeerAddress {
-            peer: loopback(by_link(Plane::Peer, other.peer)).to_string(),
-            engine_host: HOST.to_owned(),
-            engine_port: by_link(Plane::Engine, other.engine),
+            peer: by_link(Plane::Peer, self.group.peer_address(other)).to_string(),
+            engine_host: engine.ip().to_string(),
+            engine_port: engine.port(),
             // A replica tells its primary the port that it listens on, not the one it dialled from.
-            announced: (HOST.to_owned(), other.engine),
+            announced: (self.group.host(other).to_string(), other.engine),
         })
     }
 

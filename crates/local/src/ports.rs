@@ -231,7 +231,9 @@ fn renumber(group: &mut Group, inner: &mut Inner<'_>) -> Option<()> {
         member.http = inner.next()?;
         member.peer = inner.next()?;
     }
-    group.links = connect(group.ports, &group.members, group.direct, inner)?;
+    if group.networks.is_none() {
+        group.links = connect(group.ports, &group.members, group.direct, inner)?;
+    }
     Some(())
 }
 

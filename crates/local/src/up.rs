@@ -2,6 +2,7 @@
 //! the first record, start the keeper, and wait until the group serves.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use tokio::time::Instant;
 use crate::down;
 use crate::engines::{self, Found, Wanted};
 use crate::file::{self, FileError, Lock};
-use crate::home::{Base, Group, Home, HomeError, Part, Ports, group};
+use crate::home::{Base, Group, Home, HomeError, Member, Part, Ports, group};
 use crate::keeper::{self, Parts};
+use crate::netns::Networks;
 use crate::observe;
 use crate::ports;
 use crate::process::Process;
@@ -59,6 +61,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// Engines dial each other without links, which then cannot be cut: for measurements.
     pub direct: bool,
+    /// A network namespace for each part of a new group; they are there.
+    pub networks: Option<Networks>,
     /// How the parts are executed.
     pub parts: Parts,
     /// How long the group may take to serve.
@@ -75,8 +79,8 @@ pub enum Step {
     Engine(Found),
     /// The group's directory is there; `true` when it was there before.
     Home(PathBuf, bool),
-    /// The processes are started, or ran already (`true`); members with their engines' ports.
-    Members(Vec<(String, u16)>, bool),
+    /// The processes are started, or ran already (`true`); members with their engines' addresses.
+    Members(Vec<(String, SocketAddr)>, bool),
     /// Somebody leads.
     Primary(String, u64),
     /// So many replicas of so many are in sync.
@@ -116,7 +120,9 @@ pub async fn up(
         anew(&options, &tag, &root, progress).await?
     };
     let home = prepared.home.clone();
-    let ports = home.group().members.iter().map(|one| (one.name.clone(), one.engine)).collect();
+    let group = home.group();
+    let engine = |one: &Member| (one.name.clone(), group.engine_address(one));
+    let engines = group.members.iter().map(engine).collect();
     if !prepared.ran
         && let Err(source) = keeper::start(&home, &options.parts, &Part::Keeper)
     {
@@ -125,7 +131,7 @@ pub async fn up(
         }
         return Err(UpError::Keeper { tag, source });
     }
-    progress(Step::Members(ports, prepared.ran));
+    progress(Step::Members(engines, prepared.ran));
     let waited = wait(&home, began + options.deadline, progress).await;
     let reports = match waited {
         Ok(reports) => reports,
@@ -186,7 +192,9 @@ async fn anew(
         direct: options.direct,
         ports: chosen.ports,
         members: chosen.members,
-        links: chosen.links,
+        // In namespaces the kernel makes the cuts, and everybody dials everybody.
+        links: if options.networks.is_some() { Vec::new() } else { chosen.links },
+        networks: options.networks.clone().map(Box::new),
     };
     let was_there = root.exists();
     let made = make(root, group, options.lease_ms);

@@ -96,7 +96,7 @@ impl Tally {
 }
 
 /// `SETBIT` counts bits from the most significant one of the first byte.
-fn is_set(values: &[Vec<u8>], number: u32) -> bool {
+pub(crate) fn is_set(values: &[Vec<u8>], number: u32) -> bool {
     let bit = number % BITS_PER_KEY;
     let value = values.get((number / BITS_PER_KEY) as usize);
     let byte = value.and_then(|value| value.get((bit / 8) as usize));

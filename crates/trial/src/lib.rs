@@ -6,14 +6,17 @@
 
 pub mod bench;
 pub mod gap;
+pub mod history;
 pub mod journal;
 pub mod ledger;
 pub mod load;
 pub mod nemesis;
+pub mod partition;
 pub mod probe;
 pub mod process;
 pub mod queue;
 pub mod report;
+pub mod rivals;
 pub mod run;
 pub mod station;
 pub mod status;

@@ -1,6 +1,10 @@
 //! A load as real clients make it: writers and readers through the group's own addresses, which
 //! connect again at once when they are thrown out, and note what became of every write.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::{ClientError, Connection, Credentials, Endpoint, Refused};
@@ -16,7 +20,7 @@ mod worker;
 
 pub(crate) use worker::judge;
 
-pub use dataset::{Dataset, clear, dataset, differences, read_back, seed};
+pub use dataset::{Dataset, clear, dataset, differences, held, read_back, seed};
 
 /// How a load is made.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -41,17 +45,46 @@ impl Default for LoadPlan {
     }
 }
 
+/// A client that must ask where to write before each connect: a group that has no address of its
+/// own.
+pub trait Find: fmt::Debug + Send + Sync {
+    /// Whom to write to now; `None` when nobody can tell.
+    fn primary(&self) -> Finding<'_>;
+    /// Whom clients were told to write to without asking, if they ever were; a connection to
+    /// another one is given up.
+    fn told(&self) -> Option<Endpoint> {
+        None
+    }
+    /// An engine refused a write in these words.
+    fn refused(&self, _refused: &Refused) {}
+}
+
+/// An answer of [`Find`] under way.
+pub type Finding<'a> = Pin<Box<dyn Future<Output = Option<Endpoint>> + Send + 'a>>;
+
 /// The way to a group that a load takes.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// Where clients write.
+    /// Where clients write when there is nobody to ask.
     pub write: Endpoint,
-    /// Where clients read.
-    pub read: Endpoint,
+    /// Whom they ask instead before each connect; `None` when `write` leads to the primary always.
+    pub find: Option<Arc<dyn Find>>,
+    /// Where clients read; `None` where they write.
+    pub read: Option<Endpoint>,
     /// As whom clients come; `None` when the group asks for no password.
     pub credentials: Option<Credentials>,
     /// k: how many replicas must have a write before it counts as replicated (failover.md 2.3).
     pub copies: u32,
+}
+
+impl Way {
+    /// Whom to write to now.
+    pub async fn primary(&self) -> Result<Endpoint, LoadError> {
+        match &self.find {
+            Some(find) => find.primary().await.ok_or(LoadError::NoPrimary),
+            None => Ok(self.write.clone()),
+        }
+    }
 }
 
 /// A load that runs. Dropped, it ends.
@@ -73,12 +106,18 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
 }
 
+/// Whether the writer of this number waits for its replicas now and then.
+pub(crate) fn waits(writer: usize) -> bool {
+    writer.is_multiple_of(2)
+}
+
 impl Load {
     /// Starts a load on the group; `run` is part of its keys and must be new.
     pub fn start(target: &Target, run: &str, plan: LoadPlan, clock: Clock) -> Self {
         let way = Way {
             write: target.write.clone(),
-            read: target.read.clone(),
+            find: None,
+            read: Some(target.read.clone()),
             credentials: target.credentials.clone(),
             copies: target.copies,
         };
@@ -92,7 +131,7 @@ impl Load {
         let pace = watch::Sender::new(plan.rate);
         let mut workers = JoinSet::new();
         for (n, track) in journal.writers.iter().cloned().enumerate() {
-            let waits = n % 2 == 0;
+            let waits = waits(n);
             workers.spawn(worker::write(shared.clone(), track, waits, pace.subscribe()));
         }
         for track in journal.readers.iter().cloned() {
@@ -136,6 +175,9 @@ impl Load {
 /// Why the dataset of a trial could not be written, read or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// Those who should know were asked in vain.
+    #[error("nobody tells who takes writes")]
+    NoPrimary,
     /// The group does not answer there.
     #[error("cannot {what} at {endpoint}")]
     Call {

@@ -32,6 +32,9 @@ pub struct Begin {
     pub seeds: u32,
     /// Who is probed at its own address. `PUT /v1/members` replaces addresses later on.
     pub members: Members,
+    /// Whether the members' data are compared in the end: all of them must be there then, and let
+    /// anybody read.
+    pub compare: bool,
 }
 
 /// `GET /v1/now`.
@@ -109,4 +112,8 @@ pub struct Finished {
     pub shrank: u64,
     /// Keys that differ between the write address and any member.
     pub different_keys: u64,
+    /// How many of all acknowledged ones were written by a prober at a member's own address.
+    pub acked_probes: u64,
+    /// How many of all lost ones were: a client that knows no such address does not lose them.
+    pub lost_probes: u64,
 }

@@ -202,7 +202,7 @@ pub async fn info(target: &Target, seat: &Seat) -> Result<Info, InfoOfError> {
 }
 
 /// What is missing to a healthy group by the words of the agents and of the engines.
-async fn ailments(target: &Target) -> (Group, Vec<String>) {
+pub(crate) async fn ailments(target: &Target) -> (Group, Vec<String>) {
     let group = Group::ask(target).await;
     let mut ailments = group.ailments(target.seats.len());
     if !ailments.is_empty() {

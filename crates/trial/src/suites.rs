@@ -7,6 +7,8 @@ use serde::Serialize;
 use crate::nemesis::{Deed, Stopped};
 use crate::target::CutFrom;
 
+pub mod full;
+
 /// One line of the table.
 #[derive(Clone, Debug, Serialize)]
 pub struct Scenario {
@@ -62,9 +64,18 @@ impl Effort {
     }
 }
 
-/// Names of every scenario, in the order in which a suite does them.
+/// Names of every scenario of the basic suite, in the order in which it does them.
 pub fn names() -> Vec<&'static str> {
     basic(Effort::default(), Duration::from_secs(5)).iter().map(|scenario| scenario.name).collect()
+}
+
+/// The suite that an effort asks for: the full one is the basic one and what lies beyond it.
+pub fn of(effort: Effort, wait: Duration) -> Vec<Scenario> {
+    let mut suite = basic(effort, wait);
+    if effort.full {
+        suite.extend(full::beyond_basic(effort, wait));
+    }
+    suite
 }
 
 /// The basic suite for a group whose challengers wait `wait` (W of failover.md 2.5).
@@ -78,7 +89,7 @@ pub fn basic(effort: Effort, wait: Duration) -> Vec<Scenario> {
 
 /// Writable elsewhere after a silent loss: 6.5 s by default, 4 s fast (docs/SPECIFICATION.md); what
 /// is more than W is detection, promises, promotion and the clients' way there.
-fn writable_within(wait: Duration) -> Duration {
+pub(crate) fn writable_within(wait: Duration) -> Duration {
     wait + if wait <= Duration::from_secs(3) { SURE_FAST } else { SURE }
 }
 
@@ -144,7 +155,7 @@ fn sudden(effort: Effort) -> Vec<Scenario> {
         scenario(
             "restart",
             "all restart: one wiped, one older",
-            Deed::RestartAll,
+            Deed::RestartAll { moved: false },
             effort.of(2, 6),
             none,
         ),

@@ -74,6 +74,8 @@ pub enum CutFrom {
     Peers,
     /// Both; clients still reach it.
     Everyone,
+    /// Those who come by the group's own addresses, and nobody else.
+    Clients,
 }
 
 impl fmt::Display for CutFrom {
@@ -82,12 +84,14 @@ impl fmt::Display for CutFrom {
             Self::Store => "store",
             Self::Peers => "peers",
             Self::Everyone => "store and peers",
+            Self::Clients => "clients",
         })
     }
 }
 
 /// What the store is made to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StoreState {
     /// Well.
     Up,
@@ -95,6 +99,76 @@ pub enum StoreState {
     Down,
     /// Every call takes this much longer.
     Slow(Duration),
+    /// Nobody is answered, and what was asked is done later.
+    Hung,
+    /// Every call is refused: 403.
+    Forbidden,
+    /// Writes are refused: 403.
+    ReadOnly,
+    /// Well, but its record is taken away.
+    RecordDeleted,
+    /// Well, but its record is what it was this long ago; the version goes on.
+    RolledBack(Duration),
+}
+
+/// What flows between whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Plane {
+    /// An agent and the store.
+    Store,
+    /// Agents and agents.
+    Agents,
+    /// Engines and engines: replication.
+    Engines,
+    /// Clients and an engine.
+    Clients,
+}
+
+impl Plane {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Store, Self::Agents, Self::Engines, Self::Clients];
+}
+
+/// Which packets are dropped, seen from the member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// All.
+    Both,
+    /// What is sent to it.
+    In,
+    /// What it sends.
+    Out,
+}
+
+/// One plane of a member, cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Severed {
+    /// The member.
+    pub member: String,
+    /// What flows no more.
+    pub plane: Plane,
+    /// Which way.
+    pub way: Way,
+    /// Only between it and this member; all when absent.
+    pub only: Option<String>,
+}
+
+/// What not every place can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// Packets can be dropped by plane and direction, and a member can get another address.
+    Networks,
+    /// All processes of a member can be stopped at one instant.
+    Freezer,
+    /// A member's disk can be made full.
+    SmallDisk,
+    /// A member's wall clock can be turned.
+    WallClock,
+    /// The store can be made ill in every way of [`StoreState`].
+    StoreFaults,
 }
 
 /// A deed under way.
@@ -115,6 +189,30 @@ pub trait Hands: Send + Sync + 'static {
     fn stop_all(&self) -> Doing<'_>;
     /// Starts these members, in this order.
     fn start<'a>(&'a self, members: &'a [String]) -> Doing<'a>;
+    /// Why this place cannot give what a deed needs.
+    fn lacks(&self, need: Need) -> Option<String> {
+        Some(format!("this place has no {need:?}"))
+    }
+    /// Makes exactly these cuts, silently, in place of those before.
+    fn sever<'a>(&'a self, cuts: &'a [Severed]) -> Doing<'a> {
+        let _ = cuts;
+        Box::pin(async { Err(HandsError::new("cut planes", "this place has no networks")) })
+    }
+    /// Stops every process of a member at one instant, or lets all go on.
+    fn freeze<'a>(&'a self, member: &'a str, frozen: bool) -> Doing<'a> {
+        let _ = (member, frozen);
+        Box::pin(async { Err(HandsError::new("freeze a member", "this place has no freezer")) })
+    }
+    /// Makes a member's disk full, or gives it room again.
+    fn fill_disk<'a>(&'a self, member: &'a str, full: bool) -> Doing<'a> {
+        let _ = (member, full);
+        Box::pin(async { Err(HandsError::new("fill a disk", "this place has no small disks")) })
+    }
+    /// Gives all members other addresses among themselves, once all are stopped. Clients find them
+    /// where they were.
+    fn move_all(&self) -> Doing<'_> {
+        Box::pin(async { Err(HandsError::new("move members", "this place has no networks")) })
+    }
 }
 
 /// Why a deed could not be done.

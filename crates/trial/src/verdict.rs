@@ -5,8 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::gap::{Spread, spread};
+use crate::journal::At;
 use crate::ledger::Tally;
 use crate::suites::{Bars, Scenario};
+
+mod resources;
+
+pub use resources::Resources;
 
 /// A step of a failover as an agent noted it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -55,11 +60,32 @@ pub struct Event {
     pub late_acks: u64,
     /// Writes that were queued on a frozen engine.
     pub queued: u64,
+    /// Until when the network held the victim's answers to clients.
+    #[serde(skip)]
+    pub answers_held: Option<At>,
+    /// What this very deed may cost at most, and what it cost, in milliseconds; absent where the
+    /// scenario's own bars hold, or nothing is promised.
+    pub own_bar_ms: Option<(f64, f64)>,
+    /// Memory and open files of each agent afterwards.
+    pub resources: Vec<Resources>,
+    /// The longest time in which the trial itself did not run, in milliseconds: times around it say
+    /// nothing of the group.
+    pub stood_still_ms: f64,
     /// What should not have been.
     pub violations: Vec<String>,
     /// What else was seen.
     pub notes: Vec<String>,
 }
+
+impl Event {
+    /// Whether the trial itself did not run for so long that no time means anything.
+    pub fn stood_still(&self) -> bool {
+        millis(self.stood_still_ms) >= STOOD_STILL
+    }
+}
+
+/// Less is what any scheduler does.
+pub(crate) const STOOD_STILL: Duration = Duration::from_millis(300);
 
 /// One thing that was wanted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -97,6 +123,10 @@ pub struct Row {
     pub read_gap: Option<Spread>,
     /// The times until healthy.
     pub healthy: Option<Spread>,
+    /// How long all of it took, in seconds.
+    pub took_s: f64,
+    /// Promises that the simulator's checkers found broken in the history, one sentence each.
+    pub broken: Vec<String>,
     /// What was wanted.
     pub checks: Vec<Check>,
     /// Why the scenario ended early, if it did.
@@ -118,6 +148,8 @@ impl Row {
             write_gap: None,
             read_gap: None,
             healthy: None,
+            took_s: 0.0,
+            broken: Vec::new(),
             checks: Vec::new(),
             error: None,
             skipped: None,
@@ -137,18 +169,29 @@ impl Row {
 
     /// Computes the spreads and holds everything against what is wanted.
     pub fn judge(&mut self) {
-        self.write_gap = spread(self.events.iter().map(|event| millis(event.write_gap_ms)));
-        self.read_gap = spread(self.events.iter().map(|event| millis(event.read_gap_ms)));
-        self.healthy = spread(self.events.iter().map(|event| millis(event.healthy_ms)));
+        self.write_gap = spread(self.timed().map(|event| millis(event.write_gap_ms)));
+        self.read_gap = spread(self.timed().map(|event| millis(event.read_gap_ms)));
+        self.healthy = spread(self.timed().map(|event| millis(event.healthy_ms)));
         let mut checks = self.gap_checks(self.scenario.bars);
         checks.extend(self.write_checks(self.scenario.bars));
         checks.extend(self.safety_checks(self.scenario.bars));
         self.checks = checks;
     }
 
+    /// The events whose times mean something: those that the trial ran through, or all of them when
+    /// there is none.
+    fn timed(&self) -> impl Iterator<Item = &Event> {
+        let none = self.events.iter().all(Event::stood_still);
+        self.events.iter().filter(move |event| none || !event.stood_still())
+    }
+
     fn gap_checks(&self, bars: Bars) -> Vec<Check> {
         let gap = self.write_gap.unwrap_or_default();
-        let old = self.events.iter().filter_map(|event| event.old_last_ack_ms);
+        let old = self.timed().filter_map(|event| event.old_last_ack_ms);
+        let timed = match (self.timed().count(), self.events.len()) {
+            (timed, all) if timed < all => format!(", of {timed} of {all}"),
+            _ => String::new(),
+        };
         let old = spread(old.map(millis)).unwrap_or_default();
         let bars = [
             ("write gap p50", bars.gap_p50, gap.p50_ms),
@@ -157,7 +200,7 @@ impl Row {
         ];
         let checks = bars.into_iter().filter_map(|(what, bar, measured)| {
             Some(Check {
-                what: what.to_owned(),
+                what: format!("{what}{timed}"),
                 wanted: format!("≤ {}", shown(bar?)),
                 measured: shown(millis(measured)),
                 met: millis(measured) <= bar? && !self.events.is_empty(),
@@ -165,6 +208,13 @@ impl Row {
             })
         });
         let mut checks: Vec<Check> = checks.collect();
+        let over = |event: &&Event| event.own_bar_ms.is_some_and(|(bar, gap)| gap > bar);
+        let with_bar = self.events.iter().filter(|event| event.own_bar_ms.is_some()).count();
+        if with_bar > 0 {
+            let over = self.events.iter().filter(over).count() as u64;
+            let what = format!("gaps over their own bar, of {with_bar}");
+            checks.push(Check { safety: false, ..zero(&what, over) });
+        }
         let silent = self.events.iter().filter(|event| !event.writes_back).count() as u64;
         if silent > 0 {
             checks.push(zero("writes that did not come back", silent));
@@ -211,6 +261,8 @@ impl Row {
         } else {
             checks.push(zero("late acknowledgements", late));
         }
+        checks.push(zero("promises broken (I1 I2 I3 I6 L1)", self.broken.len() as u64));
+        checks.extend(self.resource_checks());
         let violations = sum(|event| event.violations.len() as u64);
         if violations > 0 {
             checks.push(zero("violations", violations));
@@ -329,6 +381,24 @@ mod tests {
         assert!(row.passed());
         let check = row.checks.iter().find(|check| check.what == "late acknowledgements");
         assert_eq!(check.map(|check| check.measured.as_str()), Some("320"));
+    }
+
+    #[test]
+    fn an_event_that_the_trial_did_not_run_through_has_no_times() {
+        let still = |which: &[usize]| {
+            let mut row = row("kill", &[20.0, 900.0]);
+            which.iter().for_each(|n| row.events[*n].stood_still_ms = 400.0);
+            row.judge();
+            let spread = row.write_gap.expect("a gap").max_ms.round();
+            let check =
+                row.checks.into_iter().find(|check| check.what.starts_with("write gap p99"));
+            (spread, check.map(|check| (check.what, check.met)))
+        };
+        let alone = Some(("write gap p99, of 1 of 2".to_owned(), true));
+        assert_eq!(still(&[1]), (20.0, alone));
+        // With nothing else to go by, they count.
+        let all = Some(("write gap p99".to_owned(), false));
+        assert_eq!(still(&[0, 1]), (900.0, all));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) min_replicas: u32,
     /// It refuses writes while its last snapshot failed.
     pub(crate) stops_on_failed_save: bool,
+    /// `min-replicas-max-lag`, in seconds.
+    pub(crate) max_lag_s: u32,
 }
 
 /// An engine's `INFO` as the brain's view of it.
@@ -52,7 +54,7 @@ pub(crate) fn view(
         replid2: replication.replid2.clone().unwrap_or_default(),
         offset,
         durable,
-        replicas: replicas(info, roster),
+        replicas: replicas(info, context, roster),
         keys: info.keys.unwrap_or(0),
         misconfigured: info.persistence.aof_write_ok == Some(false)
             || (context.stops_on_failed_save && info.persistence.rdb_ok == Some(false)),
@@ -83,7 +85,9 @@ fn upstream(info: &Info, context: &Context, roster: &impl Roster) -> Option<Memb
     })
 }
 
-fn replicas(info: &Info, roster: &impl Roster) -> Vec<ReplicaView> {
+fn replicas(info: &Info, context: &Context, roster: &impl Roster) -> Vec<ReplicaView> {
+    // One that is silent is `online` until `repl-timeout`; the write guard refuses long before.
+    let quiet_s = u64::from(context.max_lag_s.saturating_sub(1).max(1));
     let announced: Vec<(MemberName, (String, u16))> = roster
         .members()
         .into_iter()
@@ -96,6 +100,7 @@ fn replicas(info: &Info, roster: &impl Roster) -> Vec<ReplicaView> {
         let view = ReplicaView {
             member: member.clone(),
             online: line.state == "online",
+            acks: line.lag_s.is_none_or(|lag| lag <= quiet_s),
             offset: line.offset,
         };
         // A half-open old link of the same member may stand beside its new one.

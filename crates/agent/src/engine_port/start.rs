@@ -175,6 +175,10 @@ impl<P: Platform> EnginePort<P> {
         let has = |name, value| rendered.value(name) == Some(value);
         self.context = Context {
             stops_on_failed_save: !has("save", "") && !has("stop-writes-on-bgsave-error", "no"),
+            max_lag_s: rendered
+                .value("min-replicas-max-lag")
+                .and_then(|lag| lag.parse().ok())
+                .unwrap_or(0),
             ..Context::default()
         };
         self.durable = Durable::new(self.parts.config.persistence, from_snapshot);

@@ -143,8 +143,8 @@ impl Roster for TestPlace {
 impl RouteStore for TestPlace {
     async fn publish(&self, route: &Route, _: Duration) -> Result<Published, StoreError> {
         let mut stands = self.store.route.lock().expect("the place of a test");
-        if stands.as_ref().is_some_and(|old| old.epoch > route.epoch) {
-            return Ok(Published::Superseded);
+        if let Some(old) = stands.as_ref().filter(|old| old.epoch > route.epoch) {
+            return Ok(Published::Superseded { by: old.epoch });
         }
         *stands = Some(route.clone());
         Ok(Published::Done)

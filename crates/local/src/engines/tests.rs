@@ -48,6 +48,17 @@ async fn one_that_is_too_old_is_named_unless_another_can_be_used() {
 }
 
 #[tokio::test]
+async fn one_that_does_not_run_here_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let broken = directory.path().join("redis-server");
+    fs::write(&broken, "#!/bin/sh\necho 'no libc.so.9' >&2\nexit 127\n").unwrap();
+    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).unwrap();
+    let error = find(&Wanted::Any, Some(path(directory.path()))).await.unwrap_err();
+    assert!(matches!(error, EngineError::Fails { .. }), "{error}");
+    assert!(error.to_string().contains("no libc.so.9"), "{error}");
+}
+
+#[tokio::test]
 async fn the_answer_decides_and_not_the_name() {
     let directory = tempfile::tempdir().unwrap();
     program(directory.path(), "redis-server", VALKEY);

@@ -59,9 +59,10 @@ async fn world() -> World {
     let store_task = tasks.spawn(async move { served.await.unwrap() });
     let mut engines = BTreeMap::new();
     for name in ['a', 'b', 'c'] {
-        engines.insert(MemberName(name.to_string()), member(name, &mut tasks).await);
+        let port = member(name, &mut tasks).await;
+        engines.insert(MemberName(name.to_string()), loopback(port));
     }
-    engines.insert(MemberName("dead".to_owned()), free_port().await);
+    engines.insert(MemberName("dead".to_owned()), loopback(free_port().await));
     let board = Board::open(directory.path().join("cuts.json")).unwrap();
     let (write, read) = (free_port().await, free_port().await);
     let front = Front {

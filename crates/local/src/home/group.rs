@@ -1,11 +1,14 @@
 //! What group.json says.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::HomeError;
+use super::{HomeError, Part};
 use crate::links::{Link, Party, Plane};
+use crate::netns::{Networks, Spot};
+use crate::relay::loopback;
 
 /// The form of group.json that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -35,6 +38,10 @@ pub struct Group {
     pub members: Vec<Member>,
     /// Every way between two parts.
     pub links: Vec<Link>,
+    /// A network namespace for each part, in trials; all on the loopback address of one network
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Box<Networks>>,
 }
 
 /// Ports of a group that belong to no member; all on the loopback address.
@@ -84,6 +91,53 @@ impl Group {
         self.links.iter().find(|link| link.from == *from && link.to == *to && link.plane == plane)
     }
 
+    /// Where the store listens.
+    pub fn store_address(&self) -> SocketAddr {
+        let host = self.networks.as_ref().map(|networks| networks.store.address);
+        at(host, self.ports.store)
+    }
+
+    /// The address at which the other members find a member.
+    pub fn host(&self, member: &Member) -> IpAddr {
+        at(self.spot(&member.name).map(|spot| spot.address), member.engine).ip()
+    }
+
+    /// The address at which clients and people find a member.
+    pub fn front(&self, member: &Member) -> IpAddr {
+        at(self.spot(&member.name).map(|spot| spot.front), member.engine).ip()
+    }
+
+    /// Where clients reach a member's engine.
+    pub fn engine_address(&self, member: &Member) -> SocketAddr {
+        (self.front(member), member.engine).into()
+    }
+
+    /// Where a member's agent answers people.
+    pub fn http_address(&self, member: &Member) -> SocketAddr {
+        (self.front(member), member.http).into()
+    }
+
+    /// Where a member's agent listens to its peers.
+    pub fn peer_address(&self, member: &Member) -> SocketAddr {
+        (self.host(member), member.peer).into()
+    }
+
+    /// The namespace of a member, where it has one of its own.
+    pub fn spot(&self, member: &str) -> Option<&Spot> {
+        let number = self.members.iter().position(|other| other.name == member)?;
+        self.networks.as_deref()?.members.get(number)
+    }
+
+    /// The namespace in which a part runs, where it is not that of who starts it.
+    pub fn namespace(&self, part: &Part) -> Option<&str> {
+        let spot = match part {
+            Part::Keeper | Part::Links => None,
+            Part::Store => self.networks.as_ref().map(|networks| &networks.store),
+            Part::Agent(name) => self.spot(name),
+        };
+        spot.map(|spot| spot.namespace.as_str())
+    }
+
     /// Every port of the group, with what it is for.
     pub fn all_ports(&self) -> Vec<(u16, String)> {
         let Ports { write, read, store, control } = self.ports;
@@ -103,4 +157,8 @@ impl Group {
         }
         all
     }
+}
+
+fn at(host: Option<Ipv4Addr>, port: u16) -> SocketAddr {
+    host.map_or_else(|| loopback(port), |host| (host, port).into())
 }

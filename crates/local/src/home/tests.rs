@@ -29,6 +29,7 @@ pub(crate) fn sample(tag: &str, members: u16) -> Group {
             })
             .collect(),
         links: Vec::new(),
+        networks: None,
     }
 }
 

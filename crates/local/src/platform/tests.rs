@@ -146,16 +146,20 @@ async fn who_accepts_and_says_nothing_has_perhaps_done_it() {
     assert!(matches!(result, Err(StoreError::Unanswered(_))), "{result:?}");
 }
 
+fn superseded(by: u64) -> Published {
+    Published::Superseded { by: Epoch(by) }
+}
+
 #[tokio::test]
 async fn a_route_never_gives_way_to_a_lower_epoch() {
     let world = world().await;
     let (one, other) = (world.route(), world.route());
     assert_eq!(one.publish(&at(1, "g-0"), SOON).await, Ok(Published::Done));
     assert_eq!(other.publish(&at(2, "g-1"), SOON).await, Ok(Published::Done));
-    assert_eq!(one.publish(&at(1, "g-0"), SOON).await, Ok(Published::Superseded));
+    assert_eq!(one.publish(&at(1, "g-0"), SOON).await, Ok(superseded(2)));
     let mut more = at(2, "g-1");
     more.replicas.push(MemberName("g-0".to_owned()));
     assert_eq!(other.publish(&more, SOON).await, Ok(Published::Done));
     assert_eq!(one.publish(&at(3, "g-0"), SOON).await, Ok(Published::Done));
-    assert_eq!(other.publish(&more, SOON).await, Ok(Published::Superseded));
+    assert_eq!(other.publish(&more, SOON).await, Ok(superseded(3)));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::Object;
+use super::{Object, Stored};
 use crate::http::{Answer, Caller, HttpError};
 
 /// Faults do not reach the control itself: it answers at once.
@@ -26,6 +26,8 @@ pub struct Faults {
     pub ambiguous: bool,
     /// Writes are answered 403.
     pub read_only: bool,
+    /// Every request is answered 403.
+    pub forbidden: bool,
 }
 
 /// Why the faults of a store could not be set.
@@ -70,6 +72,38 @@ impl FaultControl {
         let path = format!("/v1/objects/{object}");
         let answer = self.caller.call(Method::DELETE, &path, None, DEADLINE).await?;
         is_done(&answer, &[StatusCode::OK, StatusCode::NOT_FOUND])
+    }
+}
+
+/// How often others may write between the look and the write of a rollback.
+const TRIES: u32 = 50;
+
+impl FaultControl {
+    /// Makes an object what it was `age` ago, as a store that was restored from a copy: its content
+    /// goes back, its version goes on. Takes as long as it goes back.
+    pub async fn roll_back(&self, object: Object, age: Duration) -> Result<(), FaultError> {
+        let old = self.read(object).await?;
+        // The age of the copy, not a wait for anything.
+        tokio::time::sleep(age).await;
+        let document = old.document.as_ref().map(serde_json::to_vec).transpose();
+        let document = document.expect("it was JSON before");
+        for _ in 0..TRIES {
+            let now = self.read(object).await?;
+            let path = format!("/v1/objects/{object}?expect={}", now.version);
+            let answer = self.caller.call(Method::PUT, &path, document.clone(), DEADLINE).await?;
+            if answer.status != StatusCode::CONFLICT {
+                return is_done(&answer, &[StatusCode::OK]);
+            }
+        }
+        Err(FaultError::Refused { status: StatusCode::CONFLICT })
+    }
+
+    async fn read(&self, object: Object) -> Result<Stored, FaultError> {
+        let path = format!("/v1/objects/{object}");
+        let answer = self.caller.call(Method::GET, &path, None, DEADLINE).await?;
+        is_done(&answer, &[StatusCode::OK])?;
+        serde_json::from_slice(&answer.body)
+            .map_err(|_| FaultError::Refused { status: answer.status })
     }
 }
 

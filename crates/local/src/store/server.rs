@@ -103,6 +103,9 @@ async fn suffer(State(shared): State<Arc<Shared>>, request: Request, next: Next)
     if now.down {
         return down();
     }
+    if now.forbidden {
+        return answer(StatusCode::FORBIDDEN, "nobody may use the store");
+    }
     if now.read_only && writes {
         return answer(StatusCode::FORBIDDEN, "the store is read-only");
     }

@@ -152,6 +152,7 @@ impl World {
             path: Some(self.directory.path().into()),
             port: None,
             direct: false,
+            networks: None,
             parts: parts("well"),
             deadline: SOON,
         }

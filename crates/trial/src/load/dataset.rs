@@ -1,7 +1,7 @@
 //! The keys of a trial as a whole: written before, read back and compared after, removed in the
 //! end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use client::{Command, Connection, Credentials, Endpoint, Value};
 
@@ -52,6 +52,32 @@ pub async fn read_back(
     Ok(tally)
 }
 
+/// Which of these writes an engine holds: for each track the numbers of its writes, in order.
+pub async fn held(
+    engine: &Endpoint,
+    credentials: Option<&Credentials>,
+    run: &str,
+    tracks: &[(String, Vec<u32>)],
+) -> Result<Vec<BTreeSet<u32>>, LoadError> {
+    let connection = open(engine, credentials, "look for writes").await?;
+    let mut all = Vec::new();
+    for (name, numbers) in tracks {
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else {
+            all.push(BTreeSet::new());
+            continue;
+        };
+        let (first, last) = (first / ledger::BITS_PER_KEY, last / ledger::BITS_PER_KEY);
+        let commands: Vec<Command> = (first..=last)
+            .map(|chunk| Command::new(&["GET", &ledger::key(run, name, chunk)]))
+            .collect();
+        let values = values(&answers(&connection, &commands, "look for writes").await?);
+        let is_there =
+            |number: &u32| ledger::is_set(&values, number - first * ledger::BITS_PER_KEY);
+        all.push(numbers.iter().copied().filter(is_there).collect());
+    }
+    Ok(all)
+}
+
 /// Everything that this engine holds of a trial.
 pub async fn dataset(
     engine: &Endpoint,
@@ -93,7 +119,7 @@ pub async fn clear(
 }
 
 async fn scan(connection: &Connection, pattern: &str) -> Result<Vec<Vec<u8>>, LoadError> {
-    let mut keys = std::collections::BTreeSet::new();
+    let mut keys = BTreeSet::new();
     let mut cursor = "0".to_owned();
     loop {
         let command = Command::new(&["SCAN", &cursor, "MATCH", pattern, "COUNT", "1000"]);

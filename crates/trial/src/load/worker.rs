@@ -7,13 +7,15 @@ use client::{ClientError, Endpoint, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::Shared;
+use super::{Shared, Way};
 use crate::journal::{Outcome, Track, Write};
 use crate::ledger;
 
 /// After a refusal or a failed connect: a client that comes again at once, but does not eat the
 /// processor that the promotion needs.
 const REST: Duration = Duration::from_millis(2);
+/// The same for a client that asks where to write first: it has more to do each time.
+const REST_ASKING: Duration = Duration::from_millis(10);
 /// What the `WAIT` of a write allows, in milliseconds; the client's patience must be longer.
 const WAIT_MS: u64 = 300;
 
@@ -46,8 +48,9 @@ impl Pace {
         true
     }
 
-    fn rest(&mut self) {
-        self.next = self.next.max(Instant::now() + REST);
+    fn rest(&mut self, way: &Way) {
+        let rest = if way.find.is_some() { REST_ASKING } else { REST };
+        self.next = self.next.max(Instant::now() + rest);
     }
 }
 
@@ -57,8 +60,8 @@ pub(super) async fn write(shared: Shared, track: Track, waits: bool, rate: watch
     let mut connection = None;
     let mut number = track.next_number();
     while pace.turn().await {
-        let Some(open) = connected(&shared, &shared.way.write, &mut connection).await else {
-            pace.rest();
+        let Some(open) = writing(&shared, &mut connection).await else {
+            pace.rest(&shared.way);
             continue;
         };
         let outcome = write_once(&shared, &track, open, number).await;
@@ -75,10 +78,41 @@ pub(super) async fn write(shared: Shared, track: Track, waits: bool, rate: watch
             Outcome::Acked | Outcome::Replicated => {}
             Outcome::Refused | Outcome::Unknown => {
                 connection = None;
-                pace.rest();
+                pace.rest(&shared.way);
             }
         }
         connection = connection.filter(|open| !open.is_dead());
+    }
+}
+
+/// A connection to who takes writes, as the way says.
+async fn writing<'a>(
+    shared: &Shared,
+    connection: &'a mut Option<RawConnection>,
+) -> Option<&'a mut RawConnection> {
+    let told = shared.way.find.as_ref().and_then(|find| find.told());
+    if let (Some(told), Some(open)) = (told, &connection)
+        && told != *open.endpoint()
+    {
+        *connection = None;
+    }
+    match &shared.way.find {
+        Some(find) if connection.is_none() => {
+            let primary = find.primary().await?;
+            connected(shared, &primary, connection).await
+        }
+        _ => connected(shared, &shared.way.write, connection).await,
+    }
+}
+
+/// A connection to who answers reads, as the way says.
+async fn reading<'a>(
+    shared: &Shared,
+    connection: &'a mut Option<RawConnection>,
+) -> Option<&'a mut RawConnection> {
+    match &shared.way.read {
+        Some(read) => connected(shared, read, connection).await,
+        None => writing(shared, connection).await,
     }
 }
 
@@ -107,6 +141,9 @@ async fn write_once(
     let answer = connection.answer(Duration::from_millis(shared.plan.patience_ms)).await;
     let outcome = judge(&answer);
     track.note(Write { number, invoked, ended: shared.clock.now(), outcome });
+    if let (Ok(Err(refused)), Some(find)) = (&answer, &shared.way.find) {
+        find.refused(refused);
+    }
     outcome
 }
 
@@ -141,8 +178,8 @@ pub(super) async fn read(shared: Shared, track: Track, rate: watch::Receiver<u32
     let patience = Duration::from_millis(shared.plan.patience_ms);
     let key = ledger::key(&shared.run, "w0", 0);
     while pace.turn().await {
-        let Some(open) = connected(&shared, &shared.way.read, &mut connection).await else {
-            pace.rest();
+        let Some(open) = reading(&shared, &mut connection).await else {
+            pace.rest(&shared.way);
             continue;
         };
         open.queue(&["GETBIT", key.as_str(), "0"]);
@@ -152,7 +189,7 @@ pub(super) async fn read(shared: Shared, track: Track, rate: watch::Receiver<u32
         number += 1;
         if !outcome.is_acked() {
             connection = None;
-            pace.rest();
+            pace.rest(&shared.way);
         }
     }
 }

@@ -87,7 +87,7 @@ async fn smallest(
 }
 
 /// Removes everything in a directory, but not the directory itself.
-pub(super) fn clear_directory(directory: &Path) -> Result<(), DeedError> {
+pub(crate) fn clear_directory(directory: &Path) -> Result<(), DeedError> {
     let files = |source| DeedError::Files { what: "empty", path: directory.to_owned(), source };
     for entry in std::fs::read_dir(directory).map_err(files)? {
         let entry = entry.map_err(files)?;

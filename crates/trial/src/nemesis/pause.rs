@@ -24,7 +24,7 @@ pub(super) async fn freeze(
     let credentials = scene.target.credentials.as_ref();
     let mut queue =
         Queue::open(&seat.engine, credentials, scene.load.run(), &name, scene.clock).await;
-    scene.keep(queue.track());
+    scene.keep(&seat.name, queue.track());
     if idle {
         scene.load.set_rate(IDLE_RATE);
         // So that the last of the full load has been answered before the freeze.
@@ -57,5 +57,28 @@ pub(super) async fn freeze(
     done.late_acks = acked;
     let waited = scene.clock.now().since(before_thaw).as_millis();
     done.notes.push(format!("{acked} of {} queued acknowledged in {waited} ms", done.queued));
+    Ok(done)
+}
+
+/// Less than a challenger's wait by which authority ends before it: W less δ, about 4.5 s of 5.
+const AUTHORITY_ENDS: Duration = Duration::from_millis(500);
+
+/// The same for a time that is drawn: by turns the thaw comes before, at and after the end of the
+/// primary's authority. Whether an answer was late then depends on who led: the checkers know.
+pub(super) async fn thaw(
+    scene: &Scene<'_>,
+    stopped: Stopped,
+    wait: Duration,
+) -> Result<Done, DeedError> {
+    let mut draw = scene.stream();
+    let end = wait.saturating_sub(AUTHORITY_ENDS).as_millis() as u64;
+    let ms = match scene.number % 3 {
+        0 => draw.range(end / 5, end * 4 / 5),
+        1 => draw.range(end.saturating_sub(250), end + 250),
+        _ => draw.range(end + 1500, end + 6000),
+    };
+    let mut done = freeze(scene, stopped, Duration::from_millis(ms), false).await?;
+    done.late_acks = 0;
+    done.notes.push(format!("thawed after {ms} ms"));
     Ok(done)
 }

@@ -52,7 +52,7 @@ fn deal<'a>(last: &'a str, copied: &'a str, members: &[&'a str], number: u32) ->
     Some(Parts { wiped, older, order })
 }
 
-pub(super) async fn all(scene: &Scene<'_>) -> Result<Done, DeedError> {
+pub(super) async fn all(scene: &Scene<'_>, moved: bool) -> Result<Done, DeedError> {
     let (primary, _) = scene.primary()?;
     let members: Vec<&str> = scene.target.seats.iter().map(|seat| seat.name.as_str()).collect();
     let seat = |name| scene.target.seat(name).ok_or(DeedError::Nobody("seat of a member"));
@@ -75,10 +75,13 @@ pub(super) async fn all(scene: &Scene<'_>) -> Result<Done, DeedError> {
         }
         Err(_) => Ok(()),
     };
+    let elsewhere =
+        if moved && stopped.is_ok() { scene.target.hands.move_all().await } else { Ok(()) };
     // They are started whatever became of the rest: nobody is left stopped behind a trial.
     scene.target.hands.start(&parts.order).await?;
     stopped?;
     prepared?;
+    elsewhere?;
     let mut done = Done { victim: "all".to_owned(), at, ..Done::default() };
     done.notes.push(format!(
         "{last} led last, wiped {}, older {}, started {}",

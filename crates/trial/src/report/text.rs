@@ -10,6 +10,9 @@ use crate::verdict::{Row, millis, shown};
 /// Widths of the columns of the first table; the first one takes what is left.
 const TITLE: usize = 33;
 
+/// So many events show how many there are in a minute.
+const MANY: usize = 5;
+
 /// Width of everything.
 const COLUMNS: usize = 100;
 
@@ -59,7 +62,7 @@ pub fn line(text: &mut String, row: &Row) {
     };
     let _ = writeln!(
         text,
-        "  {:TITLE$} {:>4} {:6} {:>8} {:>8} {:>8} {:>9} {:>5} {:>8}",
+        "  {:TITLE$.TITLE$} {:>4} {:6} {:>8} {:>8} {:>8} {:>9} {:>5} {:>8}",
         row.scenario.title,
         row.events.len(),
         result,
@@ -94,7 +97,7 @@ fn wanted(text: &mut String, report: &Report) {
             let sign = if check.met { "√" } else { "×" };
             let _ = writeln!(
                 text,
-                "{sign} {title:TITLE$} {:33} {:>16} {:>10}",
+                "{sign} {title:TITLE$.TITLE$} {:33} {:>16} {:>10}",
                 check.what, check.wanted, check.measured
             );
         }
@@ -132,6 +135,9 @@ fn faults(text: &mut String, report: &Report) {
         if let Some(error) = &row.error {
             let _ = writeln!(text, "× {title}: ended early: {error}");
         }
+        for broken in &row.broken {
+            let _ = writeln!(text, "× {title}, {broken}");
+        }
         for event in &row.events {
             for violation in &event.violations {
                 let _ = writeln!(text, "× {title}, run {}: {violation}", event.number + 1);
@@ -141,6 +147,11 @@ fn faults(text: &mut String, report: &Report) {
 }
 
 fn summary(text: &mut String, report: &Report) {
+    for row in report.rows.iter().filter(|row| row.events.len() >= MANY) {
+        let minutes = row.took_s / 60.0;
+        let each = row.events.len() as f64 / minutes.max(f64::EPSILON);
+        let _ = writeln!(text, "  {}: {each:.1} a minute", row.scenario.title);
+    }
     let tried: Vec<&Row> = report.rows.iter().filter(|row| row.skipped.is_none()).collect();
     let passed = tried.iter().filter(|row| row.passed()).count();
     let failed = tried.len() - passed;

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::calm::Calm;
 use crate::gap;
 use crate::journal::At;
 use crate::load::{self, Dataset, LoadError};
 use crate::nemesis::{Done, Scene};
-use crate::probe::{changes, late};
+use crate::partition::Price;
+use crate::probe::{Ack, SLACK, changes, late};
 use crate::status::{self, Group};
+use crate::suites::writable_within;
 use crate::target::Target;
-use crate::verdict::{Event, Phase};
+use crate::verdict::{Event, Phase, Resources};
 
 /// How far back from a deed the last acknowledgement before it is looked for: longer than a
 /// client's patience, so that a group that writes at all has one.
@@ -33,7 +36,13 @@ pub(super) struct Watch {
 }
 
 /// Everything about one deed.
-pub(super) fn event(scene: &Scene<'_>, done: Done, after: &Group, watch: Watch) -> Event {
+pub(super) fn event(
+    scene: &Scene<'_>,
+    done: Done,
+    after: &Group,
+    watch: Watch,
+    calm: &Calm,
+) -> Event {
     let journal = scene.load.journal();
     let from = done.gap_from.unwrap_or(done.at);
     let window = from.minus(BEFORE);
@@ -56,21 +65,75 @@ pub(super) fn event(scene: &Scene<'_>, done: Done, after: &Group, watch: Watch) 
         first_write_ms: writes.closed.then(|| in_ms(writes.to.since(done.at))),
         phases: phases(scene, done.at, after),
         healthy_ms: in_ms(watch.healthy.since(done.at)),
+        resources: resources(after),
         late_acks: done.late_acks,
+        answers_held: done.answers_held,
         queued: done.queued,
         victim: done.victim,
         violations: done.violations,
         notes: done.notes,
         ..Event::default()
     };
+    if let Some(price) = done.price {
+        hold_against(scene, price, (done.at, watch.end), calm, &mut event);
+    }
+    if event.epochs.1 < event.epochs.0 {
+        let (before, after) = event.epochs;
+        event.violations.push(format!("the epoch fell from {before} to {after}"));
+    }
     engines(scene, done.at, &mut event);
     event
+}
+
+/// Notes for how long the trial itself did not run.
+pub(super) fn still(event: &mut Event, longest: Duration) {
+    event.stood_still_ms = in_ms(longest);
+    if event.stood_still() {
+        event.own_bar_ms = None;
+        let ms = longest.as_millis();
+        event.notes.push(format!("the trial itself did not run for {ms} ms: no time counts"));
+    }
+}
+
+/// What the agents hold; nothing where the system does not tell.
+fn resources(after: &Group) -> Vec<Resources> {
+    after
+        .members
+        .iter()
+        .filter_map(|report| Resources::of(&report.name, report.agent_pid))
+        .collect()
+}
+
+/// Holds a deed against what this very one may cost.
+fn hold_against(
+    scene: &Scene<'_>,
+    price: Price,
+    (from, until): (At, At),
+    calm: &Calm,
+    event: &mut Event,
+) {
+    let takeover = writable_within(scene.target.wait);
+    event.own_bar_ms = match price {
+        Price::Takeover => Some((in_ms(takeover), event.write_gap_ms)),
+        Price::Nothing => calm
+            .worst(scene.load.journal(), from, until)
+            .map(|(allowed, pause)| (in_ms(allowed), in_ms(pause))),
+        Price::Unbounded => None,
+    };
 }
 
 /// What the engines themselves acknowledged.
 fn engines(scene: &Scene<'_>, at: At, event: &mut Event) {
     // Not from before: an engine that leads again led in an earlier event as well.
-    let acks = scene.probes.acks_since(at);
+    let mut acks = scene.probes.acks_since(at);
+    let before = scene.held.iter().map(|(seat, until)| (&scene.target.seats[*seat].name, *until));
+    let now = event.answers_held.map(|until| (&event.victim, until));
+    for (member, until) in before.chain(now) {
+        let of = scene.probes.engine(member);
+        // A slow answer to what was sent before the network let go may have been given long ago.
+        let held = |ack: &Ack| ack.invoked <= until && ack.ended.since(ack.invoked) > SLACK;
+        acks.retain(|ack| Some(ack.engine) != of || !held(ack));
+    }
     let epochs = event.epochs.1.saturating_sub(event.epochs.0);
     event.dual_acks = (changes(&acks) as u64).saturating_sub(epochs);
     let (old, new) = &event.primaries;
@@ -127,9 +190,10 @@ pub(super) async fn different_keys(target: &Target, run: &str) -> Result<usize, 
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let different = compare(target, run).await?;
-        if different == 0 || Instant::now() >= deadline {
-            return Ok(different);
+        // A member that has just been broken may end a connection once more: looked at again.
+        let different = compare(target, run).await;
+        if matches!(different, Ok(0)) || Instant::now() >= deadline {
+            return different;
         }
     }
 }

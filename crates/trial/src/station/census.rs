@@ -44,8 +44,10 @@ async fn count(way: Way, shrank: Arc<AtomicU64>) {
     let mut before = 0;
     loop {
         ticks.tick().await;
-        if connection.is_none() {
-            let opened = Connection::open(&way.write, way.credentials.as_ref(), WITHIN).await;
+        if connection.is_none()
+            && let Ok(primary) = way.primary().await
+        {
+            let opened = Connection::open(&primary, way.credentials.as_ref(), WITHIN).await;
             connection = opened.ok();
         }
         let Some(open) = &connection else { continue };

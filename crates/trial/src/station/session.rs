@@ -8,11 +8,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::census::Census;
 use super::{Acked, Begin, Finished, Members, Noticed, Settled};
 use crate::gap;
-use crate::journal::{At, Clock, Journal, Track};
+use crate::journal::{At, Clock, Track};
 use crate::ledger;
 use crate::load::{self, Load, LoadError, Way};
 use crate::probe::{Probes, changes, late};
 use crate::queue::Queue;
+use crate::rivals::find::TAG;
 
 /// How far back from an event the last acknowledgement before it is looked for.
 const BEFORE: Duration = Duration::from_secs(2);
@@ -30,6 +31,7 @@ pub(super) struct Session {
     clock: Clock,
     seeds: u32,
     members: Members,
+    compare: bool,
     probes: Probes,
     census: Census,
     queue: Option<(Queue, u64)>,
@@ -39,13 +41,14 @@ pub(super) struct Session {
 impl Session {
     pub(super) async fn begin(way: Way, clock: Clock, begin: Begin) -> Result<Self, LoadError> {
         let way = Way { copies: begin.copies, ..way };
-        let run = format!("s{}", clock.wall_ms(clock.now()));
-        load::seed(&way.write, way.credentials.as_ref(), &run, begin.seeds).await?;
+        let run = format!("{{{TAG}}}-s{}", clock.wall_ms(clock.now()));
+        load::seed(&way.primary().await?, way.credentials.as_ref(), &run, begin.seeds).await?;
         let mut session = Self {
             load: Load::through(way.clone(), &run, begin.plan, clock),
             clock,
             seeds: begin.seeds,
             members: Members::new(),
+            compare: begin.compare,
             probes: Probes::none(way.credentials.clone(), &run, clock),
             census: Census::start(way.clone()),
             queue: None,
@@ -126,15 +129,17 @@ impl Session {
     /// Ends the load, and counts what is there.
     pub(super) async fn finish(self) -> Result<Finished, LoadError> {
         let run = self.load.run().to_owned();
-        let mut tracks = self.probes.tracks();
+        let probes = self.probes.tracks();
         self.probes.stop().await;
         let shrank = self.census.shrank();
         let journal = self.load.stop().await;
-        tracks.extend(self.queues);
         let is_probing_only = journal.writers.is_empty();
-        let (way, seeds, members) = (self.way, self.seeds, self.members);
-        let counting = Counting { is_probing_only, way, run, seeds, members };
-        let mut finished = counting.count(&journal, &tracks).await?;
+        let clients = [journal.writers, self.queues].concat();
+        // Who is not compared need not be there.
+        let members = if self.compare { self.members } else { Members::new() };
+        let (way, seeds) = (self.way, self.seeds);
+        let counting = Counting { is_probing_only, way, run, seeds, members, clients, probes };
+        let mut finished = counting.count().await?;
         finished.shrank = shrank;
         Ok(finished)
     }
@@ -147,17 +152,18 @@ struct Counting {
     run: String,
     seeds: u32,
     members: Members,
+    clients: Vec<Track>,
+    probes: Vec<Track>,
 }
 
 impl Counting {
-    async fn count(&self, journal: &Journal, others: &[Track]) -> Result<Finished, LoadError> {
-        let writers = [&journal.writers, others].concat();
+    async fn count(&self) -> Result<Finished, LoadError> {
         let deadline = Instant::now() + COUNT_WITHIN;
         let mut tries = interval(AGAIN);
         tries.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tries.tick().await;
-            match self.try_count(&writers).await {
+            match self.try_count().await {
                 Err(error) if Instant::now() < deadline => {
                     tracing::info!(error = %error, "counting again");
                 }
@@ -166,32 +172,36 @@ impl Counting {
         }
     }
 
-    async fn try_count(&self, writers: &[Track]) -> Result<Finished, LoadError> {
+    async fn try_count(&self) -> Result<Finished, LoadError> {
+        let primary = self.way.primary().await?;
         let credentials = self.way.credentials.as_ref();
-        let tally = load::read_back(&self.way.write, credentials, &self.run, writers).await?;
-        let (there, different_keys) = self.compare().await?;
+        let clients = load::read_back(&primary, credentials, &self.run, &self.clients).await?;
+        let probes = load::read_back(&primary, credentials, &self.run, &self.probes).await?;
+        let (there, different_keys) = self.compare(&primary).await?;
         // A run that only probes leaves its one key: it ends amid another run, whose census must
         // not see keys go.
         if !self.is_probing_only {
-            load::clear(&self.way.write, credentials, &self.run).await?;
+            load::clear(&primary, credentials, &self.run).await?;
         }
         Ok(Finished {
-            acked: tally.acked,
-            replicated: tally.replicated,
-            refused: tally.refused,
-            unknown: tally.unknown,
-            lost_acked: tally.lost_acked,
-            lost_replicated: tally.lost_replicated,
-            refused_but_there: tally.refused_but_there,
+            acked: clients.acked + probes.acked,
+            replicated: clients.replicated + probes.replicated,
+            refused: clients.refused + probes.refused,
+            unknown: clients.unknown + probes.unknown,
+            lost_acked: clients.lost_acked + probes.lost_acked,
+            lost_replicated: clients.lost_replicated + probes.lost_replicated,
+            refused_but_there: clients.refused_but_there + probes.refused_but_there,
             lost_seeds: u64::from(self.seeds).saturating_sub(there),
             shrank: 0,
             different_keys,
+            acked_probes: probes.acked,
+            lost_probes: probes.lost(),
         })
     }
 
-    /// How many seeds are there, and how many keys differ between the write address and any member
-    /// once the members had time.
-    async fn compare(&self) -> Result<(u64, u64), LoadError> {
+    /// How many seeds are there, and how many keys differ between the primary and any member once
+    /// the members had time.
+    async fn compare(&self, primary: &Endpoint) -> Result<(u64, u64), LoadError> {
         let credentials = self.way.credentials.as_ref();
         let deadline = Instant::now() + EQUAL_WITHIN;
         let seed = ledger::key(&self.run, "seed", 0);
@@ -200,7 +210,7 @@ impl Counting {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
-            let wanted = load::dataset(&self.way.write, credentials, &self.run).await?;
+            let wanted = load::dataset(primary, credentials, &self.run).await?;
             let mut different = 0;
             for engine in self.members.values().filter_map(|address| address.parse().ok()) {
                 let held = load::dataset(&engine, credentials, &self.run).await?;

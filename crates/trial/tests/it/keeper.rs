@@ -81,6 +81,7 @@ async fn keep(
             engine_pid: pid,
             agent_pid,
             epoch,
+            complete: true,
             fence: "process".to_owned(),
             ..MemberReport::default()
         });

@@ -3,3 +3,5 @@
 
 mod keeper;
 mod plain;
+mod rivals;
+mod station;

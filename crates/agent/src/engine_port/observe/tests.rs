@@ -91,6 +91,19 @@ fn replicas_are_known_by_what_they_announce_and_each_counts_once() {
 }
 
 #[test]
+fn a_replica_that_falls_silent_acknowledges_no_more_before_the_guard_refuses() {
+    let acks = |lag: u64, max_lag_s| {
+        let line = format!("slave0:ip=10.0.0.2,port=6379,state=online,offset=40,lag={lag}\r\n");
+        let lines = format!("connected_slaves:1\r\n{line}");
+        let context = Context { max_lag_s, ..Context::default() };
+        view(&primary(60, &lines), &context, Offset(0), &Three).replicas[0].acks
+    };
+    assert!(acks(0, 3) && acks(2, 3));
+    assert!(!acks(3, 3), "at more than 3 s the engine refuses");
+    assert!(acks(1, 1) && !acks(2, 1), "acknowledgements come once a second");
+}
+
+#[test]
 fn everysec_is_certain_two_seconds_later_and_always_at_once() {
     let at = |ms: u64| Tick(ms * 1_000_000);
     let mut everysec = Durable::new(Persistence::AofEverysec, false);
