@@ -12,14 +12,14 @@ use crate::remote::Remote;
 /// A group wherever it runs.
 pub(crate) enum AnyGroup {
     /// On this machine.
-    Local(Group),
+    Local(Box<Group>),
     /// On Kubernetes.
     Remote(Box<Remote>),
 }
 
 impl From<Group> for AnyGroup {
     fn from(group: Group) -> Self {
-        Self::Local(group)
+        Self::Local(Box::new(group))
     }
 }
 
@@ -29,7 +29,7 @@ impl AnyGroup {
         if cluster.is_meant() {
             return Ok(Self::Remote(Box::new(Remote::find(tag, cluster).await?)));
         }
-        Group::find(tag).map(Self::Local)
+        Group::find(tag).map(Self::from)
     }
 
     /// A group and a member from two words of which the first may be left out.
@@ -40,7 +40,7 @@ impl AnyGroup {
     ) -> Result<(Self, Option<String>), Failure> {
         if !cluster.is_meant() {
             let (group, member) = Group::find_with_member(first, second)?;
-            return Ok((Self::Local(group), member));
+            return Ok((Self::from(group), member));
         }
         let of_member = |word: &str| {
             let (group, ordinal) = word.rsplit_once('-')?;
@@ -139,7 +139,7 @@ impl AnyGroup {
         match self {
             Self::Local(group) => {
                 let found = group.home.member(member).ok();
-                found.map(Group::engine).unwrap_or_default()
+                found.map(|member| group.engine(member)).unwrap_or_default()
             }
             Self::Remote(_) => crate::remote::address(member, seen).unwrap_or_default(),
         }

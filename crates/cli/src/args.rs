@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use trial::load::LoadPlan;
 
 pub(crate) use cluster::{Cluster, is_plugin, own_pod, program};
 pub(crate) use kubernetes::{Crd, Install, Load, Operator, Render, RenderFormat};
@@ -36,6 +37,11 @@ Exit codes: 0 HEALTHY, 1 UNKNOWN or an error, 3 anything else.";
 const KILL_HELP: &str = "\
 MEMBER is a member's name, `primary` or `replica` (the first that follows).
 What is killed comes back by itself; this is a fault, not a stop.";
+
+/// What follows the help of `compare`.
+const COMPARE_HELP: &str = "\
+Exit codes: 0 as wanted; 3 a median of ours is not below Sentinel's, or a rival could not be
+measured; 4 ours lost a write that was waited for, or two of its members acknowledged at once.";
 
 /// What follows the help of `promote`.
 const PROMOTE_HELP: &str = "\
@@ -126,6 +132,9 @@ pub(crate) enum Verb {
     Chaos(Chaos),
     /// Throughput through the group against a bare engine.
     Bench(Bench),
+    /// The same faults against Sentinel, a cluster, a bare engine and a group, side by side.
+    #[command(after_help = COMPARE_HELP)]
+    Compare(Compare),
     /// Show a group that survives, in under a minute.
     Demo(Demo),
     /// Print a group's Kubernetes objects, to be applied without an operator.
@@ -497,6 +506,9 @@ pub(crate) struct Chaos {
     /// How often each [default: what the suite says].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: Option<u32>,
+    /// Writes a second of each of the four clients: fewer where several trials share a machine.
+    #[arg(long, value_name = "N", default_value_t = LoadPlan::default().rate, value_parser = clap::value_parser!(u32).range(10..=5000))]
+    pub(crate) rate: u32,
     /// The throw-away group's profile.
     #[arg(long, value_enum)]
     pub(crate) profile: Option<Profile>,
@@ -509,6 +521,12 @@ pub(crate) struct Chaos {
     /// Where the measurements are written [default: chaos-DATE.json].
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// What everything drawn comes from; another one every time unless it is given.
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// Where the histories are written that the checkers have judged: one JSON document a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
     #[command(flatten)]
@@ -524,7 +542,8 @@ pub(crate) enum Suite {
     /// Kill, handover, pause, empty restart, restart of all, cut from store, cut from peers.
     #[default]
     Basic,
-    /// The same, as often and as long as the promised figures need: hours.
+    /// The same, as often and as long as the promised figures need, and random partitions, freezes,
+    /// full disks, ill stores: hours. As root each member gets a network namespace of its own.
     Full,
 }
 
@@ -543,6 +562,37 @@ pub(crate) struct Bench {
     /// Replicas beside the primary, in both groups.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) replicas: i64,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `interrex compare`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Compare {
+    /// How often each event is done to each rival; to Sentinel and a cluster with their defaults,
+    /// which wait longest, half as often.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// Only this event: crash, freeze, partition, planned, or emptied, which is done only when it
+    /// is asked for; may be repeated.
+    #[arg(long, value_name = "EVENT")]
+    pub(crate) only: Vec<String>,
+    /// Only this rival: interrex, sentinel-5, sentinel-30, cluster-5, cluster-15 or bare;
+    /// `sentinel` and `cluster` name both of each; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rival: Vec<String>,
+    /// Our group's profile.
+    #[arg(long, value_enum, default_value_t = Profile::Default)]
+    pub(crate) profile: Profile,
+    /// The engine of all of them: redis, valkey, a program's name or its path.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) engine: Option<String>,
+    /// Write BENCHMARKS.md and benchmarks.svg into this directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) write: Option<PathBuf>,
+    /// This process is in a network of its own already.
+    #[arg(long, hide = true)]
+    pub(crate) apart: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -11,6 +11,7 @@ mod agent;
 mod attend;
 mod bench;
 mod chaos;
+mod compare;
 mod crd;
 mod cut;
 mod demo;
@@ -60,6 +61,7 @@ pub(crate) fn run(verb: Verb, printer: &mut Printer) -> Result<ExitCode, Failure
         Verb::Exec(args) => on_one_thread(exec::run(args, printer)),
         Verb::Chaos(args) => on_one_thread(chaos::run(args, printer)),
         Verb::Bench(args) => on_one_thread(bench::run(args, printer)),
+        Verb::Compare(args) => compare::run(&args, printer),
         Verb::Demo(args) => on_one_thread(demo::run(args, printer)),
         Verb::Render(args) => render::run(&args, printer),
         Verb::Operator(args) => on_one_thread(operator::run(args)),
@@ -90,6 +92,7 @@ fn refuse_local(verb: &Verb) -> Result<(), Failure> {
         Verb::Logs(_) => ("logs", "on Kubernetes: kubectl logs POD -c engine"),
         Verb::Exec(_) => ("exec", "on Kubernetes: kubectl exec POD -c engine -- redis-cli …"),
         Verb::Bench(_) => ("bench", "it measures this machine: interrex bench"),
+        Verb::Compare(_) => ("compare", "it measures this machine: interrex compare"),
         Verb::Demo(_) => ("demo", "it runs on this machine: interrex demo"),
         _ => return Ok(()),
     };

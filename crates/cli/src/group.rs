@@ -103,8 +103,8 @@ impl Group {
     }
 
     /// Where a member's engine listens, host:port.
-    pub(crate) fn engine(member: &Member) -> String {
-        loopback(member.engine).to_string()
+    pub(crate) fn engine(&self, member: &Member) -> String {
+        self.home.group().engine_address(member).to_string()
     }
 
     /// As whom clients come.
@@ -152,7 +152,7 @@ impl Group {
     pub(crate) async fn look_within(&self, within: Duration) -> Seen {
         let mut asked = JoinSet::new();
         for member in self.members() {
-            let (name, address) = (member.name.clone(), loopback(member.http));
+            let (name, address) = (member.name.clone(), self.home.group().http_address(member));
             asked.spawn(async move {
                 let answer = ask(&Caller::new(address, None), within).await;
                 (name, answer)

@@ -6,7 +6,6 @@ use agent::PeerKeys;
 use hyper::{Method, StatusCode};
 use local::home::Member;
 use local::http::{Caller, HttpError};
-use local::relay::loopback;
 use serde::{Deserialize, Serialize};
 
 use crate::group::Group;
@@ -130,7 +129,7 @@ async fn post(
 ) -> Result<(StatusCode, String), HandoverError> {
     let keys = PeerKeys::read(&group.home.peer_key_file())?;
     let token = keys.first().bearer_token(&group.home.group().id);
-    let caller = Caller::new(loopback(member.http), Some(token));
+    let caller = Caller::new(group.home.group().http_address(member), Some(token));
     let answer = caller.call(Method::POST, path, body, within).await;
     let answer =
         answer.map_err(|source| HandoverError::Call { member: member.name.clone(), source })?;

@@ -23,13 +23,22 @@ impl Ends {
     }
 
     /// Waits for the next of them.
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> End {
         tokio::select! {
-            () = one(&mut self.interrupt) => {}
-            () = one(&mut self.terminate) => {}
-            () = one(&mut self.hangup) => {}
+            () = one(&mut self.interrupt) => End::Interrupt,
+            () = one(&mut self.terminate) => End::Demand,
+            () = one(&mut self.hangup) => End::Demand,
         }
     }
+}
+
+/// How the end was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A person's Ctrl-C.
+    Interrupt,
+    /// The terminal is gone, or a supervisor wants it.
+    Demand,
 }
 
 async fn one(signal: &mut Option<Signal>) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use brain::spec::ValidatedSpec;
 use local::down;
 use local::engines::Wanted as Engine;
+use local::netns::{Networks, disk};
 use local::up::Started;
 
 use crate::commands::up::{Plan, start};
@@ -20,6 +21,20 @@ const BUDGET: i64 = 1000;
 /// How long such a group may take to serve.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
+/// The name of a group in namespaces.
+pub(crate) const APART: &str = "chaos";
+
+/// How the parts of such a group reach each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ways {
+    /// By links, which can be cut.
+    Links,
+    /// Engines replicate without links between them: for measurements.
+    Direct,
+    /// By a network of their own: each part in its namespace.
+    Apart(Networks),
+}
+
 /// A running group without a future.
 pub(crate) struct Throwaway {
     /// The group.
@@ -28,13 +43,15 @@ pub(crate) struct Throwaway {
 }
 
 impl Throwaway {
-    /// Starts one. `direct`: engines replicate without links between them.
+    /// Starts one.
     pub(crate) async fn start(
         wanted: &Wanted,
         engine: Option<&str>,
-        direct: bool,
+        ways: Ways,
         printer: &mut Printer,
     ) -> Result<Self, Failure> {
+        let direct = ways == Ways::Direct;
+        let networks = if let Ways::Apart(networks) = ways { Some(networks) } else { None };
         let spec = spec::of_options("trial", wanted)?;
         let mut resource = spec.resource().clone();
         resource.spec.failover.budget = BUDGET;
@@ -42,11 +59,13 @@ impl Throwaway {
             .validate()
             .map_err(|errors| spec::refused(&errors, "this makes no group for a trial"))?;
         let plan = Plan {
-            tag: None,
+            // Whoever made the namespaces knows the group by its name.
+            tag: networks.is_some().then(|| APART.to_owned()),
             spec: Some(spec),
             engine: engine.map_or(Engine::Any, Engine::from_words),
             port: None,
             direct,
+            networks,
             timeout: READY_WITHIN,
         };
         let started = start(&plan, &mut Ends::listen(), printer).await?;
@@ -56,7 +75,14 @@ impl Throwaway {
     /// Ends the group and removes everything of it.
     pub(crate) async fn end(self, printer: &mut Printer) -> Result<(), Failure> {
         crate::hands::thaw_noted(&self.group, None)?;
-        let ended = down::down(&self.started.home, true).await;
+        let home = &self.started.home;
+        if let Some(networks) = &home.group().networks {
+            // Its disks go before its directory, and after whoever writes to them.
+            let ended = down::down(home, false).await;
+            ended.map_err(|error| Failure::of(&error).hint_if(error.hint()))?;
+            disk::remove(networks.number).map_err(|error| Failure::of(&error))?;
+        }
+        let ended = down::down(home, true).await;
         ended.map_err(|error| Failure::of(&error).hint_if(error.hint()))?;
         printer.step(&format!("{} is down", self.group.tag()), "its processes and data are gone");
         Ok(())

@@ -243,7 +243,7 @@ impl Placed {
     fn here(group: &Group) -> Self {
         let seats = group.members().iter().map(|member| Seat {
             name: member.name.clone(),
-            address: Group::engine(member),
+            address: group.engine(member),
             directory: Some(group.directory(&member.name)),
             host: None,
         });

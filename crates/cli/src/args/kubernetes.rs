@@ -82,14 +82,29 @@ pub(crate) struct Install {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Load {
     /// Where to write, host:port.
+    #[arg(long, value_name = "HOST:PORT", required_unless_present_any = ["sentinel", "node"])]
+    pub(crate) write: Option<String>,
+    /// Where to read, host:port [default: where it writes].
     #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) write: String,
-    /// Where to read, host:port.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) read: String,
-    /// The clients' password: the first line of this file.
+    pub(crate) read: Option<String>,
+    /// A Sentinel to ask for the primary before each connect, host:port; may be repeated.
+    #[arg(
+        long,
+        hide = true,
+        value_name = "HOST:PORT",
+        requires = "primary_of",
+        conflicts_with_all = ["write", "node"]
+    )]
+    pub(crate) sentinel: Vec<String>,
+    /// What the Sentinels call the group.
+    #[arg(long = "master", hide = true, value_name = "NAME", requires = "sentinel")]
+    pub(crate) primary_of: Option<String>,
+    /// A cluster's node to ask for the slot map, host:port; may be repeated.
+    #[arg(long, hide = true, value_name = "HOST:PORT", conflicts_with = "write")]
+    pub(crate) node: Vec<String>,
+    /// The clients' password: the first line of this file [default: none is sent].
     #[arg(long, value_name = "FILE")]
-    pub(crate) password_file: PathBuf,
+    pub(crate) password_file: Option<PathBuf>,
     /// As whom.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) user: String,

@@ -38,8 +38,11 @@ pub(super) async fn run(args: AgentPart) -> Result<ExitCode, Failure> {
 fn config(home: &Home, me: &str, spec: &ValidatedSpec) -> Result<Config, Failure> {
     let refused = |error: HomeError| Failure::of(&error).hint_if(error.hint());
     let group = home.group();
+    let described = home.member(me).map_err(refused)?;
     let members: Vec<MemberName> =
         group.members.iter().map(|member| MemberName(member.name.clone())).collect();
+    let mut bind = vec![group.host(described).to_string(), group.front(described).to_string()];
+    bind.dedup();
     Ok(Config {
         group: group.id.clone(),
         tag: group.tag.clone(),
@@ -56,7 +59,7 @@ fn config(home: &Home, me: &str, spec: &ValidatedSpec) -> Result<Config, Failure
         persistence: spec.persistence(),
         memory_limit_bytes: None,
         members_on_this_machine: group.members.len() as u32,
-        bind: vec!["127.0.0.1".to_owned()],
+        bind,
         log: LogFormat::Pretty,
         grace: GRACE,
     })

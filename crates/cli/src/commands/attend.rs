@@ -50,7 +50,7 @@ async fn tell(group: &Group, ends: &mut Ends, printer: &mut Printer) -> Result<(
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = ends.next() => return Ok(()),
+            _ = ends.next() => return Ok(()),
         }
         let seen = group.look().await;
         let mut new: Vec<&Decision> = seen

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Outcome};
 use crate::group::Group;
 use crate::signals;
 use crate::spec::Wanted;
-use crate::throwaway::Throwaway;
+use crate::throwaway::{Throwaway, Ways};
 use crate::trials;
 use crate::ui::Printer;
 use crate::ui::progress::Progress;
@@ -18,7 +18,7 @@ use crate::ui::progress::Progress;
 pub(super) async fn run(args: Bench, printer: &mut Printer) -> Outcome {
     let wanted = Wanted { replicas: Some(args.replicas), ..Wanted::default() };
     // Direct: the bare engine's replicas have no link between either.
-    let own = Throwaway::start(&wanted, args.engine.as_deref(), true, printer).await?;
+    let own = Throwaway::start(&wanted, args.engine.as_deref(), Ways::Direct, printer).await?;
     let outcome = on_group(&args, &own.group, printer).await;
     own.end(printer).await?;
     outcome

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::failure::Outcome;
 use crate::group::Group;
 use crate::spec::Wanted;
-use crate::throwaway::Throwaway;
+use crate::throwaway::{Throwaway, Ways};
 use crate::trials;
 use crate::ui::Printer;
 use crate::ui::style::{self, Style};
@@ -54,7 +54,8 @@ struct DeedView {
 
 pub(super) async fn run(args: Demo, printer: &mut Printer) -> Outcome {
     printer.say("A group of three on this machine, and writers that never stop.");
-    let own = Throwaway::start(&Wanted::default(), args.engine.as_deref(), false, printer).await?;
+    let own =
+        Throwaway::start(&Wanted::default(), args.engine.as_deref(), Ways::Links, printer).await?;
     let outcome = on_group(&args, &own.group, printer).await;
     own.end(printer).await?;
     outcome
@@ -81,9 +82,9 @@ fn deeds() -> Vec<Scenario> {
 async fn on_group(args: &Demo, group: &Group, printer: &mut Printer) -> Outcome {
     let target = trials::target(group)?;
     let load = LoadPlan { writers: 4, readers: 1, rate: 200, ..LoadPlan::default() };
-    let options = Options { load, seeds: 2000, healthy_within: HEALTHY_WITHIN };
+    let options = Options { load, seeds: 2000, healthy_within: HEALTHY_WITHIN, seed: 1 };
     let scenarios = deeds();
-    let rows = trials::run(&target, &scenarios, options, printer, tell).await?;
+    let rows = trials::run(&target, &scenarios, options, None, printer, tell).await?;
     let group = group.clone().into();
     let seen = status::until_healthy(&group, HEALTHY_WITHIN, printer.style).await;
     let view = view(&rows, seen.judgement.verdict);
@@ -161,6 +162,7 @@ fn tell(progress: &Progress<'_>, printer: &mut Printer) {
                 printer.say(&Style::faint(&line));
             }
         }
+        Progress::History(_) => {}
         Progress::Over(row) => {
             let tally = &row.tally;
             let mark =

@@ -21,7 +21,7 @@ pub(super) async fn run(args: Exec, printer: &mut Printer) -> Outcome {
     let (group, member) = Group::find_with_member(args.tag.as_deref(), args.member.as_deref())?;
     let seen = group.look().await;
     let member = group.resolve(member.as_deref().unwrap_or("primary"), &seen)?;
-    let endpoint = Group::endpoint(&Group::engine(&member))?;
+    let endpoint = Group::endpoint(&group.engine(&member))?;
     let credentials = group.credentials()?;
     let connection = Connection::open(&endpoint, Some(&credentials), CONNECT_WITHIN).await;
     let connection = connection.map_err(|error| {

@@ -1,5 +1,6 @@
 //! `interrex up`: starts a group or resumes one, says what it does, and shows how to connect.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use brain::spec::ValidatedSpec;
 use local::down;
 use local::engines::Wanted as Engine;
 use local::home::{Base, Home, HomeError};
+use local::netns::Networks;
 use local::up::{self, Options, Started, Step};
 
 use super::status::head;
@@ -55,6 +57,7 @@ pub(crate) struct Plan {
     pub(crate) engine: Engine,
     pub(crate) port: Option<u16>,
     pub(crate) direct: bool,
+    pub(crate) networks: Option<Networks>,
     pub(crate) timeout: std::time::Duration,
 }
 
@@ -75,7 +78,7 @@ impl Plan {
             (None, None) => Engine::Any,
         };
         let (port, direct, timeout) = (args.port, args.direct, args.timeout);
-        Ok(Self { tag, spec, engine, port, direct, timeout })
+        Ok(Self { tag, spec, engine, port, direct, networks: None, timeout })
     }
 
     /// A group that is there keeps its own spec unless another one is asked for.
@@ -140,6 +143,7 @@ pub(crate) async fn start(
         path,
         port: plan.port,
         direct: plan.direct,
+        networks: plan.networks.clone(),
         parts: parts()?,
         deadline: plan.timeout,
     };
@@ -150,7 +154,7 @@ pub(crate) async fn start(
         let starting = up::up(options, &mut told);
         tokio::select! {
             started = starting => Some(started),
-            () = ends.next() => None,
+            _ = ends.next() => None,
         }
     };
     let made = steps.made.take();
@@ -240,10 +244,14 @@ impl Steps<'_> {
                 self.begin("Starting the members");
             }
             Step::Members(members, ran) => {
-                let ports: Vec<String> = members.iter().map(|(_, p)| p.to_string()).collect();
+                let ports: Vec<String> =
+                    members.iter().map(|(_, a)| a.port().to_string()).collect();
+                let hosts: BTreeSet<String> =
+                    members.iter().map(|(_, a)| a.ip().to_string()).collect();
+                let hosts = Vec::from_iter(hosts).join(" ");
                 let verb = if *ran { "Running" } else { "Starting" };
                 let detail =
-                    format!("127.0.0.1:{}   each an engine under its agent", ports.join(" "));
+                    format!("{hosts}:{}   each an engine under its agent", ports.join(" "));
                 self.done(&format!("{verb} {} members", members.len()), &detail);
                 self.begin("Electing the primary");
             }

@@ -79,7 +79,7 @@ async fn drive(
                 Some(asked) => keys::carry_out(asked, group, &mut model).await,
                 None => {}
             },
-            () = ends.next() => break,
+            _ = ends.next() => break,
         }
         terminal.draw(|frame| screen::draw(frame, &model, style))?;
     }

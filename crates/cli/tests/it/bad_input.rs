@@ -130,3 +130,14 @@ fn commands_without_a_group_say_so() {
     place.run(&["version", "-o", "json"]).exits(0).json();
     assert!(place.groups().is_empty(), "{:?}", place.groups());
 }
+
+#[test]
+fn a_comparison_names_what_it_does_not_know() {
+    let place = Place::new();
+    let refused = place.run(&["compare", "--rival", "sentinels"]).exits(2).refuses();
+    refused.says(&["no rival \"sentinels\"", "sentinel-5", "--rival takes one of these names"]);
+    let refused = place.run(&["compare", "--only", "kill"]).exits(2).refuses();
+    refused.says(&["no event \"kill\"", "crash, freeze, partition, planned, emptied"]);
+    let refused = place.run(&["compare", "--write", "/no/such/place"]).exits(2).refuses();
+    refused.says(&["/no/such/place is no directory", "--write docs"]);
+}
