@@ -7,7 +7,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Event, Namespace, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+    ConfigMap, Event, Namespace, Node, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
@@ -146,6 +146,16 @@ impl Cluster {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let created = pods.create(&PostParams::default(), &pod).await;
         created.map(drop).map_err(Error::kube(format!("start the pod {}", pod.name_any())))
+    }
+
+    /// The names of all hosts, in their order.
+    pub(crate) async fn hosts(&self) -> Result<Vec<String>, Error> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let listed = nodes.list_metadata(&ListParams::default()).await;
+        let listed = listed.map_err(Error::kube("list the hosts"))?;
+        let mut hosts: Vec<String> = listed.iter().map(ResourceExt::name_any).collect();
+        hosts.sort_unstable();
+        Ok(hosts)
     }
 
     /// Asks for a pod's end, with its grace period; does not wait for it.

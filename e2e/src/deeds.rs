@@ -150,7 +150,7 @@ pub(crate) async fn commit(
         Deed::StopApi { short, full } => {
             api::stop(stage, before, if is_full { full } else { short }).await?
         }
-        Deed::Scale => changes::scale(stage, before).await?,
+        Deed::Scale => changes::scale(stage).await?,
         Deed::Roll { what } => changes::roll(stage, before, what, number).await?,
         Deed::ApiReturns => changes::api_returns(stage, before).await?,
         Deed::OperatorBack => changes::operator_back(stage, before).await?,

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use trial::rivals::RivalError;
+
 /// A step that failed. What a row measures badly is no error: it is in the row.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -79,6 +81,14 @@ pub(crate) enum Error {
         /// What was missing in the end.
         missing: String,
     },
+    /// A system of others.
+    #[error("cannot {what}")]
+    Rival {
+        /// What was to be done.
+        what: &'static str,
+        /// The cause.
+        source: Box<RivalError>,
+    },
     /// A file of the tree.
     #[error("cannot read {}", path.display())]
     Read {
@@ -102,6 +112,11 @@ impl Error {
     pub(crate) fn kube(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();
         move |source| Self::Kube { what, source: Box::new(source) }
+    }
+
+    /// Something with another system that failed.
+    pub(crate) fn rival(what: &'static str) -> impl FnOnce(RivalError) -> Self {
+        move |source| Self::Rival { what, source: Box::new(source) }
     }
 
     /// Whether a fault cannot be made on this cluster.

@@ -19,6 +19,7 @@ use trial::target::Seat;
 use crate::cluster::{Cluster, Place};
 use crate::error::Error;
 use crate::rows::{Maker, Setting};
+use crate::station::Access;
 use crate::tools::Tools;
 use crate::wait::until;
 
@@ -104,11 +105,14 @@ impl Look {
 
     /// The engines' own addresses.
     pub(crate) fn members(&self) -> Members {
-        let with_address = self.places.iter().filter(|place| !place.address.is_empty());
-        with_address
-            .map(|place| (place.name.clone(), host_port(&place.address, ENGINE_PORT)))
-            .collect()
+        engines(&self.places)
     }
+}
+
+/// Where the engines of these pods are reached, those of pods without an address left out.
+pub(crate) fn engines(places: &[Place]) -> Members {
+    let with_address = places.iter().filter(|place| !place.address.is_empty());
+    with_address.map(|place| (place.name.clone(), host_port(&place.address, ENGINE_PORT))).collect()
 }
 
 impl Group {
@@ -140,6 +144,16 @@ impl Group {
             members: 3,
             places: Arc::default(),
         })
+    }
+
+    /// How clients come to it: by its two Services.
+    pub(crate) fn access(&self) -> Access {
+        let (write, read) = (&self.names.group, self.names.replicas());
+        Access {
+            namespace: self.namespace.clone(),
+            words: vec![format!("--write={write}:6379"), format!("--read={read}:6379")],
+            secret: Some(self.names.auth()),
+        }
     }
 
     /// The label that selects its pods.

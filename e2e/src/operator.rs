@@ -5,7 +5,7 @@ use std::time::Duration;
 use kubernetes::install::{NAMESPACE, OPERATOR};
 use kubernetes::names::HTTP_PORT;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Place};
 use crate::error::Error;
 use crate::http;
 use crate::tools::Tools;
@@ -53,22 +53,27 @@ impl<'a> Operator<'a> {
     /// No operator runs from now on.
     pub(crate) async fn stop(&self) -> Result<(), Error> {
         self.scale(0).await?;
-        until("the operator to be gone", WITHIN, async || {
-            let pods = self.cluster.pods(NAMESPACE, SELECTOR).await;
-            let pods = pods.map_err(|error| error.chain())?;
-            if pods.is_empty() { Ok(()) } else { Err("its pod is there".to_owned()) }
-        })
-        .await
+        self.until("the operator to be gone", "its pod is there", <[Place]>::is_empty).await
     }
 
     /// One operator runs, and is ready.
     pub(crate) async fn start(&self) -> Result<(), Error> {
         self.scale(1).await?;
-        until("the operator to be ready", WITHIN, async || {
+        let is_ready = |pods: &[Place]| pods.iter().any(|pod| pod.is_ready && !pod.is_leaving);
+        self.until("the operator to be ready", "no pod of it is ready", is_ready).await
+    }
+
+    /// Waits until its pods are so.
+    async fn until(
+        &self,
+        what: &str,
+        why_not: &str,
+        is_so: impl Fn(&[Place]) -> bool,
+    ) -> Result<(), Error> {
+        until(what, WITHIN, async || {
             let pods = self.cluster.pods(NAMESPACE, SELECTOR).await;
             let pods = pods.map_err(|error| error.chain())?;
-            let ready = pods.iter().any(|pod| pod.is_ready && !pod.is_leaving);
-            if ready { Ok(()) } else { Err("no pod of it is ready".to_owned()) }
+            if is_so(&pods) { Ok(()) } else { Err(why_not.to_owned()) }
         })
         .await
     }

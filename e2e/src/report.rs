@@ -36,12 +36,7 @@ impl Report {
 
     /// Writes it, over what an earlier run left there.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
-        let failed = |source| Error::Write { path: path.to_owned(), source };
-        let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(failed)?;
-        }
-        std::fs::write(path, text).map_err(failed)
+        write_json(self, path)
     }
 
     /// The table for people, in 100 columns.
@@ -78,6 +73,16 @@ impl Report {
         );
         text
     }
+}
+
+/// Writes a document, with its directory.
+pub(crate) fn write_json(document: &impl Serialize, path: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    let text = serde_json::to_vec_pretty(document).map_err(|error| failed(error.into()))?;
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(failed)?;
+    }
+    std::fs::write(path, text).map_err(failed)
 }
 
 fn line(cells: [&str; 8]) -> String {

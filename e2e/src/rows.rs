@@ -45,6 +45,8 @@ pub(crate) enum Setting {
     Unwatched,
     /// Many small groups that the operator looks after.
     Many,
+    /// A resource that the operator looks after, beside what others run: no row's.
+    Beside,
 }
 
 /// Who makes the objects of a group.
@@ -68,6 +70,7 @@ impl Setting {
             Self::Operated => ("operated", "e2e/groups/operated.yaml"),
             Self::Unwatched => ("unwatched", "e2e/groups/default.yaml"),
             Self::Many => ("many", "e2e/groups/small.yaml"),
+            Self::Beside => ("beside", "e2e/groups/default.yaml"),
         }
     }
 
@@ -75,7 +78,9 @@ impl Setting {
     pub(crate) fn maker(self) -> Maker {
         match self {
             Self::Default | Self::Fast | Self::Memory | Self::SlowRoutes => Maker::Render,
-            Self::Fresh | Self::Operated | Self::Unwatched | Self::Many => Maker::Operator,
+            Self::Fresh | Self::Operated | Self::Unwatched | Self::Many | Self::Beside => {
+                Maker::Operator
+            }
         }
     }
 }

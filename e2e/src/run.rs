@@ -61,7 +61,7 @@ pub(crate) async fn run(plan: &Plan, cluster: &Cluster, tools: &Tools) -> Vec<Ou
 }
 
 /// Says what went wrong with something that the rows do not depend on.
-fn said(what: &str, done: Result<(), Error>) {
+pub(crate) fn said(what: &str, done: Result<(), Error>) {
     if let Err(error) = done {
         say(&format!("{what}: {}", error.chain()));
     }

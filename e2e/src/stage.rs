@@ -82,7 +82,7 @@ impl Stage {
         let primary = look.primary();
         let other = look.places.iter().find(|place| place.name != primary);
         let host = other.map(|place| place.host.clone()).unwrap_or_default();
-        let client = Station::start(cluster, tools, &group, "client", &host).await?;
+        let client = Station::start(cluster, tools, &group.access(), "client", &host).await?;
         Ok(Self {
             tools: tools.clone(),
             cluster: cluster.clone(),
@@ -94,12 +94,13 @@ impl Stage {
 
     /// One witness on each host that has a member, unless it is there.
     pub(crate) async fn call_witnesses(&mut self, look: &Look) -> Result<(), Error> {
+        let access = self.group.access();
         for place in &look.places {
             if self.witnesses.iter().all(|witness| witness.host != place.host) {
                 let name = format!("witness-{}", place.host);
-                let started =
-                    Station::start(&self.cluster, &self.tools, &self.group, &name, &place.host);
-                self.witnesses.push(started.await?);
+                let (cluster, tools) = (&self.cluster, &self.tools);
+                let started = Station::start(cluster, tools, &access, &name, &place.host).await?;
+                self.witnesses.push(started);
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! The pod that is the client: it makes the load through the Service, and every time is one of its
-//! clock.
+//! The pod that is the client: it makes the load as clients of the system do, and every time is one
+//! of its clock.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use trial::station::{Begin, Finished, Members, Noticed, Now, PORT, Settled};
 
 use crate::cluster::Cluster;
 use crate::error::Error;
-use crate::group::{Group, host_port};
+use crate::group::host_port;
 use crate::http;
 use crate::tools::Tools;
 use crate::wait::until;
@@ -23,6 +23,8 @@ const SOON: Duration = Duration::from_secs(5);
 const QUEUE_WITHIN: Duration = Duration::from_secs(20);
 /// Reading everything back, with its own tries.
 const FINISH_WITHIN: Duration = Duration::from_secs(120);
+/// Watches of kube-proxy and CoreDNS that an outage ended begin anew within this time.
+const REACHED_WITHIN: Duration = Duration::from_secs(60);
 /// Nothing to send.
 const NOTHING: Option<&()> = None;
 
@@ -31,6 +33,17 @@ const NOTHING: Option<&()> = None;
 const RATE: u32 = 100;
 /// Keys that are written first, so that there is something to lose.
 const SEEDS: u32 = 5_000;
+
+/// How clients come to the system that they write to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// Its namespace, which is theirs.
+    pub(crate) namespace: String,
+    /// The options of `interrex load` that say where to write.
+    pub(crate) words: Vec<String>,
+    /// The Secret with its password; `None` where none is asked for.
+    pub(crate) secret: Option<String>,
+}
 
 /// A client pod.
 #[derive(Clone, Debug)]
@@ -45,13 +58,14 @@ impl Station {
     pub(crate) async fn start(
         cluster: &Cluster,
         tools: &Tools,
-        group: &Group,
+        access: &Access,
         name: &str,
         host: &str,
     ) -> Result<Self, Error> {
-        cluster.start_pod(&group.namespace, pod(tools, group, name, host)).await?;
+        let namespace = &access.namespace;
+        cluster.start_pod(namespace, pod(&tools.image, access, name, host)).await?;
         until(&format!("the client {name}"), START_WITHIN, async || {
-            let place = cluster.pod(&group.namespace, name).await;
+            let place = cluster.pod(namespace, name).await;
             let place = place.map_err(|error| error.chain())?;
             if place.address.is_empty() {
                 return Err("it has no address yet".to_owned());
@@ -71,19 +85,39 @@ impl Station {
     /// Begins a run: seeds, load, probers.
     pub(crate) async fn begin(&self, copies: u32, members: Members) -> Result<(), Error> {
         let plan = LoadPlan { rate: RATE, ..LoadPlan::default() };
-        self.begin_with(Begin { plan, copies, seeds: SEEDS, members }).await
+        self.begin_with(Begin { plan, copies, seeds: SEEDS, members, compare: true }).await
     }
 
     /// Begins a run that probes these members at their own addresses and does nothing else.
     pub(crate) async fn begin_probing(&self, members: Members) -> Result<(), Error> {
         let plan = LoadPlan { writers: 0, readers: 0, ..LoadPlan::default() };
-        self.begin_with(Begin { plan, copies: 0, seeds: 0, members }).await
+        let compare = true;
+        self.begin_with(Begin { plan, copies: 0, seeds: 0, members, compare }).await
     }
 
+    /// Begins a run like every other system's beside this one: without readers, and without a look
+    /// at the members' data, which not all of them let everybody read.
+    pub(crate) async fn begin_beside(&self, copies: u32, members: Members) -> Result<(), Error> {
+        let plan = LoadPlan { rate: RATE, readers: 0, ..LoadPlan::default() };
+        self.begin_with(Begin { plan, copies, seeds: SEEDS, members, compare: false }).await
+    }
+
+    /// The same that probes these members at their own addresses and does nothing else.
+    pub(crate) async fn begin_watching(&self, members: Members) -> Result<(), Error> {
+        let plan = LoadPlan { writers: 0, readers: 0, ..LoadPlan::default() };
+        let compare = false;
+        self.begin_with(Begin { plan, copies: 0, seeds: 0, members, compare }).await
+    }
+
+    /// Names and routes of a host that was cut off, or of a cluster whose API server was away, come
+    /// back with what watches them.
     async fn begin_with(&self, begin: Begin) -> Result<(), Error> {
-        let begun: Result<Now, Error> =
-            http::ask(&self.address, "POST", "/v1/begin", Some(&begin), FINISH_WITHIN).await;
-        begun.map(drop)
+        until("the client to reach the group", REACHED_WITHIN, async || {
+            let begun: Result<Now, Error> =
+                http::ask(&self.address, "POST", "/v1/begin", Some(&begin), FINISH_WITHIN).await;
+            begun.map(drop).map_err(|error| error.chain())
+        })
+        .await
     }
 
     /// Members have these addresses from now on.
@@ -128,14 +162,18 @@ impl Station {
 }
 
 /// The pod: `restricted`, on one host whatever is drained there.
-fn pod(tools: &Tools, group: &Group, name: &str, host: &str) -> Value {
-    let (write, read) = (&group.names.group, group.names.replicas());
-    let words = [
-        "load".to_owned(),
-        format!("--write={write}:6379"),
-        format!("--read={read}:6379"),
-        "--password-file=/etc/auth/password".to_owned(),
-    ];
+fn pod(image: &str, access: &Access, name: &str, host: &str) -> Value {
+    let mut words = vec!["load".to_owned()];
+    words.extend(access.words.iter().cloned());
+    let (mut mounts, mut volumes) = (Vec::new(), Vec::new());
+    if let Some(secret) = &access.secret {
+        words.push("--password-file=/etc/auth/password".to_owned());
+        mounts.push(json!({ "name": "auth", "mountPath": "/etc/auth", "readOnly": true }));
+        volumes.push(json!({ "name": "auth", "secret": {
+            "secretName": secret, "defaultMode": 0o440,
+            "items": [{ "key": "password", "path": "password" }]
+        } }));
+    }
     json!({
         "metadata": { "name": name, "labels": { "app.kubernetes.io/name": "client" } },
         "spec": {
@@ -150,7 +188,7 @@ fn pod(tools: &Tools, group: &Group, name: &str, host: &str) -> Value {
             },
             "containers": [{
                 "name": "client",
-                "image": tools.image,
+                "image": image,
                 "imagePullPolicy": "IfNotPresent",
                 "args": words,
                 "ports": [{ "containerPort": PORT }],
@@ -158,12 +196,33 @@ fn pod(tools: &Tools, group: &Group, name: &str, host: &str) -> Value {
                     "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
                     "capabilities": { "drop": ["ALL"] }
                 },
-                "volumeMounts": [{ "name": "auth", "mountPath": "/etc/auth", "readOnly": true }]
+                "volumeMounts": mounts
             }],
-            "volumes": [{ "name": "auth", "secret": {
-                "secretName": group.names.auth(), "defaultMode": 0o440,
-                "items": [{ "key": "password", "path": "password" }]
-            } }]
+            "volumes": volumes
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_brings_a_password_only_where_one_is_asked_for() {
+        let mut access = Access {
+            namespace: "e2e".to_owned(),
+            words: vec!["--write=cart:6379".to_owned()],
+            secret: Some("cart-auth".to_owned()),
+        };
+        let with = pod("image", &access, "client", "node1");
+        let container = &with["spec"]["containers"][0];
+        let words = json!(["load", "--write=cart:6379", "--password-file=/etc/auth/password"]);
+        assert_eq!(container["args"], words);
+        assert_eq!(with["spec"]["volumes"][0]["secret"]["secretName"], "cart-auth");
+        access.secret = None;
+        let without = pod("image", &access, "client", "node1");
+        let container = &without["spec"]["containers"][0];
+        assert_eq!(container["args"], json!(["load", "--write=cart:6379"]));
+        assert_eq!(container["volumeMounts"], json!([]));
+    }
 }

@@ -36,6 +36,19 @@ impl Tools {
         run(&self.tree.join("e2e/cluster/fault"), words, None).await
     }
 
+    /// The API server is stopped, this is done, and it is started again whatever came of it.
+    pub(crate) async fn without_api(
+        &self,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        let stopped = self.fault(&["api-stop"]).await;
+        if stopped.is_ok() {
+            meanwhile.await;
+        }
+        self.fault(&["api-start"]).await?;
+        stopped.map(drop)
+    }
+
     /// Undoes every fault of this cluster that a test may have left behind.
     pub(crate) async fn mend(&self) {
         let mut mended = vec![self.fault(&["api-start"]).await];
@@ -85,7 +98,7 @@ impl Tools {
         } else {
             words.extend(["--image", &self.image]);
         }
-        run(&self.binary, &words, None).await
+        self.interrex(&words).await
     }
 
     /// What a cluster needs once, as YAML.

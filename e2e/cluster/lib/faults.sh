@@ -157,10 +157,11 @@ fault_kill_container() {
     await 10 "killing container $2" container_is_gone "$1" "$2"
 }
 
-# The engine's process alone, wherever in the pod it runs: the agent sees its child die.
+# The engine's process alone, under an agent or as the first of its container: whoever started it
+# sees it die. A Sentinel is the same program: where there is one, the container must be named.
 fault_kill_engine() {
     local pids pid
-    mapfile -t pids < <(engine_pids "$1" "$2")
+    mapfile -t pids < <(engine_pids "$@")
     ((${#pids[@]} > 0)) || die "no engine runs in pod $1/$2" "kubectl -n $1 logs $2"
     for pid in "${pids[@]}"; do
         kill -KILL "$pid"

@@ -16,12 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) async fn stop(stage: &Stage, before: Look, length: Duration) -> Result<Done, Error> {
     let primary = before.primary();
     let mut done = Done::beginning(stage, before, "API server").await?;
-    let stopped = stage.tools.fault(&["api-stop"]).await;
-    if stopped.is_ok() {
-        watch(stage, &mut done, &primary, length).await;
-    }
-    stage.tools.fault(&["api-start"]).await?;
-    stopped?;
+    stage.tools.without_api(watch(stage, &mut done, &primary, length)).await?;
     Ok(done)
 }
 

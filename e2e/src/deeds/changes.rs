@@ -35,9 +35,8 @@ const VERSIONS: [&str; 2] = ["8.1", "8.0"];
 const DATABASES: [&str; 2] = ["32", "16"];
 
 /// Grows the group, makes its last member the primary, and takes that member away.
-pub(super) async fn scale(stage: &mut Stage, before: Look) -> Result<Done, Error> {
+pub(super) async fn scale(stage: &mut Stage) -> Result<Done, Error> {
     scale_to(stage, MANY).await?;
-    drop(before);
     let grown = stage.healthy(&Renewed::default()).await?;
     let last = stage.group.names.member(MANY as u32);
     if grown.primary() != last {
@@ -157,13 +156,8 @@ impl Copies {
 /// is back.
 pub(super) async fn api_returns(stage: &Stage, before: Look) -> Result<Done, Error> {
     let mut done = Done::beginning(stage, before, "API server").await?;
-    let stopped = stage.tools.fault(&["api-stop"]).await;
-    if stopped.is_ok() {
-        // The length of the harm, not a wait for anything.
-        sleep_until(done.begun + AWAY).await;
-    }
-    stage.tools.fault(&["api-start"]).await?;
-    stopped?;
+    // The length of the harm, not a wait for anything.
+    stage.tools.without_api(sleep_until(done.begun + AWAY)).await?;
     let back = Instant::now();
     let policy = json!({ "spec": { "config": { "maxmemory-policy": "allkeys-lru" } } });
     let namespace = &stage.group.namespace;

@@ -5,8 +5,27 @@ use std::time::Duration;
 use super::{Bars, Lost, Row, Setting};
 use crate::deeds::{Change, Deed};
 
-const FREEZE: Duration = Duration::from_secs(30);
-const CUT: Duration = Duration::from_secs(15);
+/// What leaves with its data handed over first.
+const PLANNED: Bars = Bars::gap(100.0, 300.0).nothing_lost();
+/// A planned change that waits for pods of its own between two handovers.
+const CHANGED: Bars = Bars::most(300.0).nothing_lost();
+/// An engine dies beside its agent, which sees it at once.
+const CRASH: Bars = Bars::gap(200.0, 1_000.0);
+/// An agent dies with its engine, and the kubelet says so.
+const CONTAINER: Bars = Bars::most(4_000.0);
+/// Nobody says anything: W and T_p are waited out, and the old primary ends before.
+const SILENT: Bars = Bars::most(6_500.0).old_stops(4_500.0);
+/// The same with the fast profile.
+const SILENT_FAST: Bars = Bars::most(4_000.0).old_stops(2_600.0);
+/// All members start anew.
+const RESTART: Bars = Bars::most(20_000.0);
+/// Nothing happens: a load of four writers is never silent for so long by itself.
+const STILL: Bars = Bars::most(150.0).nothing_lost();
+
+const KILL_CONTAINER: Deed = Deed::KillContainer { held_back: false };
+const DELETE_ALL: Deed = Deed::DeleteAll { keeps: true };
+const FREEZE: Deed = Deed::Freeze { length: Duration::from_secs(30) };
+const CUT: Deed = Deed::Cut { length: Duration::from_secs(15) };
 
 /// All rows, in the order in which they are done: of each group those that break hosts or the API
 /// server last.
@@ -43,17 +62,16 @@ fn of_resources() -> Vec<Row> {
 /// What the operator carries through under load.
 fn of_changes() -> Vec<Row> {
     use Setting::Operated;
-    let planned = Bars::most(300.0).nothing_lost();
     let roll = |what| Deed::Roll { what };
     vec![
-        row("scale", "scaled 3 → 5 → 2 members", Operated, Deed::Scale, (1, 5), planned),
+        row("scale", "scaled 3 → 5 → 2 members", Operated, Deed::Scale, (1, 5), CHANGED),
         row(
             "roll-image",
             "another version rolled out",
             Operated,
             roll(Change::Image),
             (1, 5),
-            planned,
+            CHANGED,
         ),
         row(
             "roll-directive",
@@ -61,7 +79,7 @@ fn of_changes() -> Vec<Row> {
             Operated,
             roll(Change::Directive),
             (1, 5),
-            planned,
+            CHANGED,
         ),
         row(
             "api-return",
@@ -69,7 +87,7 @@ fn of_changes() -> Vec<Row> {
             Operated,
             Deed::ApiReturns,
             (1, 3),
-            Bars::most(150.0).nothing_lost(),
+            STILL,
         ),
     ]
 }
@@ -78,29 +96,15 @@ fn of_changes() -> Vec<Row> {
 fn of_pods() -> Vec<Row> {
     use Setting::{Default, SlowRoutes};
     vec![
-        row(
-            "pod-delete",
-            "primary's pod deleted",
-            Default,
-            Deed::DeletePod,
-            (5, 50),
-            Bars::gap(100.0, 300.0).nothing_lost(),
-        ),
-        row(
-            "engine-kill",
-            "engine killed in its pod",
-            Default,
-            Deed::KillEngine,
-            (5, 50),
-            Bars::gap(200.0, 1_000.0),
-        ),
+        row("pod-delete", "primary's pod deleted", Default, Deed::DeletePod, (5, 50), PLANNED),
+        row("engine-kill", "engine killed in its pod", Default, Deed::KillEngine, (5, 50), CRASH),
         row(
             "container-kill",
             "container killed with its agent",
             Default,
-            Deed::KillContainer { held_back: false },
+            KILL_CONTAINER,
             (3, 10),
-            Bars::most(4_000.0),
+            CONTAINER,
         ),
         row(
             "container-kill-held",
@@ -134,14 +138,7 @@ fn of_lost_pods() -> Vec<Row> {
     use Setting::{Default, Memory};
     let lossy = Bars { lost: Lost::Everything, ..Bars::NONE };
     vec![
-        row(
-            "all-pods",
-            "every pod deleted at once",
-            Default,
-            Deed::DeleteAll { keeps: true },
-            (1, 5),
-            Bars::most(20_000.0),
-        ),
+        row("all-pods", "every pod deleted at once", Default, DELETE_ALL, (1, 5), RESTART),
         row(
             "pod-and-claim",
             "primary's pod and claim deleted",
@@ -164,56 +161,19 @@ fn of_lost_pods() -> Vec<Row> {
 /// A host or the API server is away.
 fn of_hosts() -> Vec<Row> {
     use Setting::{Default, Fast};
-    // A load of four writers is never silent for so long by itself.
-    let no_gap = Bars::most(150.0).nothing_lost();
     vec![
-        row(
-            "host-drain",
-            "primary's host drained",
-            Default,
-            Deed::Drain,
-            (2, 10),
-            Bars::gap(100.0, 300.0).nothing_lost(),
-        ),
-        row(
-            "host-freeze",
-            "host frozen for 30 s",
-            Default,
-            Deed::Freeze { length: FREEZE },
-            (1, 10),
-            Bars::most(6_500.0).old_stops(4_500.0),
-        ),
-        row(
-            "host-cut",
-            "host cut from the network",
-            Default,
-            Deed::Cut { length: CUT },
-            (1, 10),
-            Bars::most(6_500.0).old_stops(4_500.0),
-        ),
-        row(
-            "host-freeze-fast",
-            "host frozen, profile fast",
-            Fast,
-            Deed::Freeze { length: FREEZE },
-            (1, 10),
-            Bars::most(4_000.0).old_stops(2_600.0),
-        ),
-        row(
-            "host-cut-fast",
-            "host cut, profile fast",
-            Fast,
-            Deed::Cut { length: CUT },
-            (1, 10),
-            Bars::most(4_000.0).old_stops(2_600.0),
-        ),
+        row("host-drain", "primary's host drained", Default, Deed::Drain, (2, 10), PLANNED),
+        row("host-freeze", "host frozen for 30 s", Default, FREEZE, (1, 10), SILENT),
+        row("host-cut", "host cut from the network", Default, CUT, (1, 10), SILENT),
+        row("host-freeze-fast", "host frozen, profile fast", Fast, FREEZE, (1, 10), SILENT_FAST),
+        row("host-cut-fast", "host cut, profile fast", Fast, CUT, (1, 10), SILENT_FAST),
         row(
             "api-stop",
             "API server stopped",
             Default,
             Deed::StopApi { short: Duration::from_secs(30), full: Duration::from_secs(600) },
             (1, 1),
-            no_gap,
+            STILL,
         ),
     ]
 }
@@ -222,27 +182,17 @@ fn of_hosts() -> Vec<Row> {
 fn unwatched() -> Vec<Row> {
     use Setting::Unwatched;
     let row = |name, title, deed, counts, bars| row(name, title, Unwatched, deed, counts, bars);
-    let planned = Bars::gap(100.0, 300.0).nothing_lost();
-    let silent = Bars::most(6_500.0).old_stops(4_500.0);
-    let kept = Deed::DeleteAll { keeps: true };
-    let container = Deed::KillContainer { held_back: false };
     vec![
-        row("pod-delete-alone", "pod deleted, no operator", Deed::DeletePod, (2, 10), planned),
-        row(
-            "engine-kill-alone",
-            "engine killed, no operator",
-            Deed::KillEngine,
-            (2, 10),
-            Bars::gap(200.0, 1_000.0),
-        ),
+        row("pod-delete-alone", "pod deleted, no operator", Deed::DeletePod, (2, 10), PLANNED),
+        row("engine-kill-alone", "engine killed, no operator", Deed::KillEngine, (2, 10), CRASH),
         row(
             "container-kill-alone",
             "container killed, no operator",
-            container,
+            KILL_CONTAINER,
             (0, 5),
-            Bars::most(4_000.0),
+            CONTAINER,
         ),
-        row("all-pods-alone", "every pod deleted, no operator", kept, (0, 2), Bars::most(20_000.0)),
+        row("all-pods-alone", "every pod deleted, no operator", DELETE_ALL, (0, 2), RESTART),
         row(
             "pod-and-claim-alone",
             "pod and claim deleted, no operator",
@@ -250,22 +200,10 @@ fn unwatched() -> Vec<Row> {
             (0, 2),
             Bars::NONE.nothing_lost(),
         ),
-        row("host-drain-alone", "host drained, no operator", Deed::Drain, (0, 3), planned),
-        row(
-            "host-freeze-alone",
-            "host frozen, no operator",
-            Deed::Freeze { length: FREEZE },
-            (0, 3),
-            silent,
-        ),
-        row("host-cut-alone", "host cut, no operator", Deed::Cut { length: CUT }, (0, 3), silent),
-        row(
-            "operator-back",
-            "the operator comes back",
-            Deed::OperatorBack,
-            (1, 3),
-            Bars::most(150.0).nothing_lost(),
-        ),
+        row("host-drain-alone", "host drained, no operator", Deed::Drain, (0, 3), PLANNED),
+        row("host-freeze-alone", "host frozen, no operator", FREEZE, (0, 3), SILENT),
+        row("host-cut-alone", "host cut, no operator", CUT, (0, 3), SILENT),
+        row("operator-back", "the operator comes back", Deed::OperatorBack, (1, 3), STILL),
     ]
 }
 
