@@ -13,10 +13,23 @@ pub(super) async fn within<T>(
     call: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(limit, call).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(failed(&error)),
+        Ok(answer) => answer.map_err(|error| failed(&error)),
         Err(_) => Err(StoreError::Unanswered(format!("no answer within {} ms", limit.as_millis()))),
     }
+}
+
+/// The same for a call on one object: `None` when there is no such object.
+pub(super) async fn found_within<T>(
+    limit: Duration,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<Option<T>, StoreError> {
+    let found = async {
+        match call.await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            other => other.map(Some),
+        }
+    };
+    within(limit, found).await
 }
 
 /// Statuses that the API server gives only when it has changed nothing are refusals; after any
@@ -69,9 +82,13 @@ mod tests {
 
     use super::*;
 
-    fn refused(code: u16) -> StoreError {
+    fn refused_by(code: u16) -> kube::Error {
         let status = Status { code, reason: "R".to_owned(), ..Status::default() };
-        failed(&kube::Error::Api(Box::new(status)))
+        kube::Error::Api(Box::new(status))
+    }
+
+    fn refused(code: u16) -> StoreError {
+        failed(&refused_by(code))
     }
 
     #[test]
@@ -83,6 +100,17 @@ mod tests {
         for code in [500, 502, 503, 504] {
             assert!(matches!(refused(code), StoreError::Unanswered(_)), "{code}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_not_there_is_an_answer_and_no_other_refusal_is() {
+        let limit = Duration::from_secs(1);
+        let refusal = |code| std::future::ready(Err::<(), _>(refused_by(code)));
+        assert_eq!(found_within(limit, std::future::ready(Ok(7))).await, Ok(Some(7)));
+        assert_eq!(found_within(limit, refusal(404)).await, Ok(None));
+        assert_eq!(found_within(limit, refusal(409)).await, Err(StoreError::Conflict));
+        let denied = found_within(limit, refusal(403)).await;
+        assert!(matches!(denied, Err(StoreError::Unavailable(_))), "{denied:?}");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use brain::Route;
+use brain::{Epoch, Route};
 use k8s_openapi::api::core::v1::Pod as KubePod;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::Pod;
-use super::calls::within;
+use super::calls::{found_within, within};
 use crate::names::{EPOCH_ANNOTATION, GROUP_LABEL, ROLE_LABEL, ROLE_NONE, ROLE_PRIMARY};
 
 /// The route as labels on the group's pods.
@@ -41,10 +41,7 @@ impl LabelRoute {
             "annotations": { EPOCH_ANNOTATION: epoch.to_string() },
         }});
         let (parameters, patch) = (PatchParams::default(), Patch::Merge(&patch));
-        match within(limit, self.api.patch(name, &parameters, &patch)).await {
-            Err(StoreError::Unavailable(words)) if words.starts_with("404 ") => Ok(()),
-            other => other.map(drop),
-        }
+        found_within(limit, self.api.patch(name, &parameters, &patch)).await.map(drop)
     }
 }
 
@@ -60,8 +57,9 @@ impl RouteStore for LabelRoute {
         let selector = format!("{GROUP_LABEL}={},{ROLE_LABEL}={ROLE_PRIMARY}", self.pod.group);
         let leading = ListParams::default().labels(&selector);
         let leading = within(left(), self.api.list(&leading)).await?;
-        if leading.items.iter().any(|pod| epoch_of(pod) > route.epoch.0) {
-            return Ok(Published::Superseded);
+        let by = Epoch(leading.items.iter().map(epoch_of).max().unwrap_or(0));
+        if by > route.epoch {
+            return Ok(Published::Superseded { by });
         }
         for pod in leading.items {
             let name = pod.metadata.name.unwrap_or_default();

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::calls::{in_words, within};
+use super::calls::{found_within, in_words, within};
 use super::follow::follow;
 use super::slice::LeaseMeta;
 use crate::names::{
@@ -199,21 +199,16 @@ impl RecordStore for LeaseRecord {
         let written = if let Some(expected) = expected {
             base.resource_version = Some(expected.0.clone());
             let lease = encode(record, base, Timestamp::now());
-            within(limit, self.writes.replace(&self.name, &parameters, &lease)).await
+            found_within(limit, self.writes.replace(&self.name, &parameters, &lease)).await?
         } else {
             // A Lease that was deleted is made anew: what was the old one's own goes.
             (base.resource_version, base.uid, base.creation_timestamp) = (None, None, None);
             let lease = encode(record, base, Timestamp::now());
-            within(limit, self.writes.create(&parameters, &lease)).await
+            found_within(limit, self.writes.create(&parameters, &lease)).await?
         };
-        match written {
-            Ok(lease) => Ok(self.note(&lease)?.0),
-            // It was deleted: another version than expected stands there, so to speak.
-            Err(StoreError::Unavailable(words)) if words.starts_with("404 ") => {
-                Err(StoreError::Conflict)
-            }
-            Err(error) => Err(error),
-        }
+        // It was deleted: another version than expected stands there, so to speak.
+        let written = written.ok_or(StoreError::Conflict)?;
+        Ok(self.note(&written)?.0)
     }
 
     async fn changed(

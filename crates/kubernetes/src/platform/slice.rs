@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Pod;
-use super::calls::within;
+use super::calls::{found_within, within};
 use super::follow::follow;
 use crate::names::{self, ENGINE_PORT, EPOCH_ANNOTATION, Names, SLICE_MANAGER};
 
@@ -187,9 +187,10 @@ impl RouteStore for SliceRoute {
         let mut looked = false;
         loop {
             let owner = self.owner();
-            let newer = stands.as_ref().is_some_and(|s| s.respected(owner.as_ref()) > route.epoch);
+            let by = stands.as_ref().map_or(Epoch(0), |s| s.respected(owner.as_ref()));
+            let newer = by > route.epoch;
             if newer && looked {
-                return Ok(Published::Superseded);
+                return Ok(Published::Superseded { by });
             }
             if stands.as_ref().is_some_and(|stands| self.is_written(stands, route.epoch)) {
                 // Only the replicas have changed, and the slice names none.
@@ -203,18 +204,17 @@ impl RouteStore for SliceRoute {
                 let replaces = version.is_some();
                 let slice = self.slice(route.epoch, version, owner);
                 let written = if replaces {
-                    within(left(), self.api.replace(&self.name, &parameters, &slice)).await
+                    found_within(left(), self.api.replace(&self.name, &parameters, &slice)).await
                 } else {
-                    within(left(), self.api.create(&parameters, &slice)).await
+                    found_within(left(), self.api.create(&parameters, &slice)).await
                 };
                 match written {
-                    Ok(slice) => {
+                    Ok(Some(slice)) => {
                         self.wrote(&slice);
                         return Ok(Published::Done);
                     }
                     // Another one stands there, or none any more: look, and judge it.
-                    Err(StoreError::Conflict) => {}
-                    Err(StoreError::Unavailable(words)) if words.starts_with("404 ") => {}
+                    Ok(None) | Err(StoreError::Conflict) => {}
                     Err(error) => return Err(error),
                 }
             }
