@@ -81,6 +81,15 @@ const SEEDS: &[(u64, &str)] = &[
     ),
     (8_003_493, "the same, without `strict`, of one that was back and had not spoken yet"),
     (8_005_110, "a primary that a sync had emptied was called half for ever (of the simulator)"),
+    (
+        14_006_274,
+        "a full sync, a promotion, a crash: the append-only file that is written at every command \
+         was the one from before the sync, and carried the new line's stamp",
+    ),
+    (
+        14_012_726,
+        "a member that waited for its first full sync to begin was expelled and admitted for ever",
+    ),
     (12_009_169, "an empty copy led while a fuller one that had just come back was loading"),
 ];
 
@@ -125,6 +134,7 @@ const ROUGH: &[(u64, &str)] = &[
     (2_001_116, "a restored store brought maintenance back, and nobody said so"),
     (2_002_997, "a holder wrote a deleted record again with its maintenance, and nobody said so"),
     (10_000_999, "nobody helped where the last primary stood still for good (of the simulator)"),
+    (13_003_367, "who led again after a restored store did not send clients back to itself"),
     (13_002_063, "an empty copy led while one with data, back after long, was loading"),
     (2_000_496, "as in a swarm (3000204): a person's record, seen before its answer"),
 ];

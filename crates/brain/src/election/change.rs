@@ -87,6 +87,11 @@ impl Election {
         let leading = self.leading.as_ref()?;
         let paused = self.store.record().is_some_and(|r| r.paused);
         let since = leading.began;
+        // Who waits at this engine for a snapshot that runs already says nothing of a sync itself.
+        let waits_here = |member: &MemberName| {
+            let view = self.engine.view.as_ref();
+            view.is_some_and(|v| v.replicas.iter().any(|r| r.member == *member))
+        };
         let mut gone: Vec<MemberName> = Vec::new();
         let mut soonest = None;
         for member in leading.electorate.members() {
@@ -97,7 +102,8 @@ impl Election {
             let goodbye_at = peer.goodbye.map(|at| at + Self::GOODBYE_GRACE);
             let useless = report.is_some_and(is_adrift)
                 && now.since(peer.seated) > self.settings.timing.heartbeat.scaled(4, 1)
-                && peer.last_ack.is_some();
+                && peer.last_ack.is_some()
+                && !waits_here(&member.name);
             let due = goodbye_at.map_or(silent_at, |at| at.min(silent_at));
             if paused || another || now >= due || useless {
                 gone.push(member.name.clone());

@@ -467,6 +467,9 @@ impl Election {
         }
         if self.engine.is_ready() && self.engine.is_demoted() {
             leading.state = State::Preparing;
+            // Another may have led meanwhile, of whom a restored store knows nothing: his route
+            // may stand there.
+            leading.routed = None;
             let text = format!("epoch {} still stands: authority is back", leading.epoch);
             self.out.note(Reason::story("regained", text));
         }

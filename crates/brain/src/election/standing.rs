@@ -90,7 +90,11 @@ impl Election {
                 // What a full sync brought was on no disk yet: the files are those from before it,
                 // of whatever line that was.
                 (stamp.epoch, stamp.offset) = (Epoch(0), Offset(0));
-            } else if !self.memory.clean && !self.settings.fsync_always {
+            } else if !self.memory.clean
+                && (!self.settings.fsync_always || stamp.durable == Offset(0))
+            {
+                // An append-only file that is written at every command is none before its first
+                // rewrite after a full sync has ended.
                 stamp.offset = stamp.offset.min(stamp.durable);
             }
             self.rank_cut_stamp_last();
