@@ -134,6 +134,10 @@ const ROUGH: &[(u64, &str)] = &[
     (2_001_116, "a restored store brought maintenance back, and nobody said so"),
     (2_002_997, "a holder wrote a deleted record again with its maintenance, and nobody said so"),
     (10_000_999, "nobody helped where the last primary stood still for good (of the simulator)"),
+    (
+        15_000_149,
+        "what was written in an epoch that a restored store gave twice was not kept aside",
+    ),
     (13_003_367, "who led again after a restored store did not send clients back to itself"),
     (13_002_063, "an empty copy led while one with data, back after long, was loading"),
     (2_000_496, "as in a swarm (3000204): a person's record, seen before its answer"),

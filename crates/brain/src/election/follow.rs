@@ -123,6 +123,10 @@ impl Election {
         if known.is_none_or(|known| known < (beat.epoch, beat.electorate.version)) {
             self.memory.electorate = Some((beat.epoch, beat.electorate.clone()));
         }
+        if beat.history.iter().any(|begun| self.memory.contradicts(begun)) {
+            // A restored store gave an epoch twice: what is here is of a line that nobody named.
+            self.memory.stamp.epoch = Epoch(0);
+        }
         for beginning in beat.history.iter().rev() {
             self.memory.remember_beginning(beginning);
         }
@@ -281,5 +285,12 @@ impl Memory {
         }
         self.history.sort_by_key(|b| std::cmp::Reverse(b.epoch));
         self.history.truncate(Self::HISTORY_MAX);
+    }
+
+    /// Whether the data here come from another line of that epoch than this one.
+    fn contradicts(&self, begun: &Beginning) -> bool {
+        let place = |b: &Beginning| (b.start, b.parent_epoch, b.parent_start);
+        let mine = self.history.iter().find(|b| b.epoch == begun.epoch);
+        begun.epoch <= self.stamp.epoch && mine.is_some_and(|b| place(b) != place(begun))
     }
 }
