@@ -226,7 +226,8 @@ Write(h) == /\ Authority(h) /\ left.writes < MaxWrites
             /\ m' = [m EXCEPT ![h].log = Append(@, left.writes + 1)]
             /\ waited' = Answered(h, m') /\ UNCHANGED <<record, cas>>
 
-(* The primary admits: only who has a seat, and never who is on its way out. On disk before it is so. *)
+(* The primary admits: only who has a seat, and never who is on its way out. On disk before it is so,
+   also where an engine connects again by itself: who has not acknowledged this lead is not let in (D16). *)
 Attach(x, h) ==
     LET whole == m[x].complete /\ Prefix(m[x].log, m[h].log)
         next == IF whole THEN Earned(x, h, m[x].log, Len(m[h].log))

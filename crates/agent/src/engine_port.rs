@@ -287,9 +287,11 @@ impl<P: Platform> EnginePort<P> {
         if view.is_primary {
             self.context.led = view.offset.map(|offset| (view.replid.clone(), offset));
         }
-        lock(&self.handle.facts).info = Some(Arc::new(info));
+        let info = Arc::new(info);
+        lock(&self.handle.facts).info = Some(info.clone());
         self.news(EngineNews::Seen { run: self.run, asked, view }).await;
         if loaded {
+            self.follow_where_it_moved(&info).await;
             self.switch_aof_on().await;
         }
     }

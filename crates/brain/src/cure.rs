@@ -51,6 +51,8 @@ pub enum Cure {
     RaiseWaits,
     /// D8: attachment is on disk before it happens.
     AttachOnDisk,
+    /// D16: the primary admits who has acknowledged its lead.
+    AdmitAfterAck,
     /// D9: a seat says from where it stands.
     SeatFrom,
     /// D10: a promise is for one electorate.

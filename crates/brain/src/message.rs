@@ -109,6 +109,8 @@ impl Heartbeat {
 pub enum Attach {
     /// Replicate from me: your user is on.
     Primary,
+    /// You have a seat, and your user is on once you have acknowledged this lead: stay as you are.
+    Soon,
     /// Sync from this replica first; you are admitted after that.
     Via(MemberName),
     /// Stay at the dead end: the door is shut.

@@ -159,6 +159,8 @@ pub struct Member {
     pub attached_in: u8,
     /// Whom its engine replicates from, plus one; 0 nobody.
     pub upstream: u8,
+    /// Whom its engine connects to by itself, plus one, where nobody waits for its word (D16).
+    pub told: u8,
     /// It is exact again at this offset.
     pub target: u8,
     /// It has never known an epoch, and holds nothing.
@@ -336,6 +338,7 @@ impl Member {
         for small in [&mut self.lease, &mut self.barrier, &mut self.saw, &mut self.target] {
             f(small, 2);
         }
+        f(&mut self.told, 3);
         f(&mut self.acked.0, 2);
         f(&mut self.acked.1, 3);
         f(&mut self.line.1, 2);

@@ -47,6 +47,7 @@ const SCRIPTS: &[(Cure, &str, &str, Script)] = &[
     (Cure::AppointedHoldsStamp, "I2", "d6", data::d6),
     (Cure::RaiseWaits, "I2", "d7", standing::d7),
     (Cure::AttachOnDisk, "I2", "d8", standing::d8),
+    (Cure::AdmitAfterAck, "I2", "d16", standing::d16),
     (Cure::SeatFrom, "I2", "d9", data::d9),
     (Cure::PromiseForElectorate, "I2", "d10", standing::d10),
     (Cure::ShrinkLifts, "I2", "d11", standing::d11),

@@ -107,6 +107,7 @@ ends_well! {
     standing::d4,
     standing::d7,
     standing::d8,
+    standing::d16,
     standing::d10,
     standing::d11,
     standing::d14,

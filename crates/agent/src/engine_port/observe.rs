@@ -34,6 +34,19 @@ pub(crate) struct Context {
     pub(crate) max_lag_s: u32,
 }
 
+impl Context {
+    /// Whom it was told to follow by an address that is that member's no more, once the link to the
+    /// old one is down.
+    pub(super) fn moved(&self, info: &Info, roster: &impl Roster) -> Option<MemberName> {
+        let (member, host, port) = self.followed.as_ref()?;
+        let at = roster.peer(member)?;
+        let same = (at.engine_host.as_str(), at.engine_port) == (host.as_str(), *port);
+        let down = info.replication.link_up == Some(false);
+        let syncs = info.replication.sync_in_progress == Some(true);
+        (down && !syncs && !same).then(|| member.clone())
+    }
+}
+
 /// An engine's `INFO` as the brain's view of it.
 pub(crate) fn view(
     info: &Info,

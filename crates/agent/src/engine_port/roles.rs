@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use brain::{EngineCommand, MemberName, Span};
+use engine::Info;
 use platform::{Platform, Roster};
 
 use super::EnginePort;
@@ -57,6 +58,16 @@ impl<P: Platform> EnginePort<P> {
         self.link.command(&["REPLICAOF", &at.engine_host, &port], DEADLINE).await?;
         self.context.followed = Some((member.clone(), at.engine_host, at.engine_port));
         Ok(())
+    }
+
+    /// The order to follow a member stands until there is another: a pod that was made again has
+    /// another address, and the engine would try the old one for ever.
+    pub(super) async fn follow_where_it_moved(&mut self, info: &Info) {
+        let Some(member) = self.context.moved(info, self.parts.platform.roster()) else { return };
+        tracing::info!(%member, "the followed member has another address: the engine goes there");
+        if let Err(error) = self.follow(&member).await {
+            tracing::warn!(%member, error, "cannot follow it to its new address yet");
+        }
     }
 
     async fn promote(&mut self) -> Result<(), String> {

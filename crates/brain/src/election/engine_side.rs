@@ -185,6 +185,15 @@ impl EngineSide {
         self.phase == Phase::Absent || self.posture() == Some(Posture::DeadEnd)
     }
 
+    /// Whether it replicates from this member, or may: not only by what was last heard of it.
+    pub(crate) fn may_follow(&self, member: &MemberName) -> bool {
+        let is = |posture: &Posture| matches!(posture, Posture::Follow(m) if m == member);
+        let said = self.view.as_ref().and_then(|view| view.upstream.as_ref()) == Some(member);
+        said || self.assumed.as_ref().is_some_and(|(posture, _)| is(posture))
+            || self.under_way.values().any(|p| matches!(p, Purpose::Posture(to) if is(to)))
+            || (self.unsure.is_some() && is(&self.want))
+    }
+
     pub(crate) fn offset(&self) -> Option<Offset> {
         self.view.as_ref().and_then(|v| v.offset)
     }
@@ -341,7 +350,7 @@ impl Election {
                 let text = format!("the engine did not become {posture}: {error}");
                 self.out.note(Reason::detail("refused", text));
             }
-            (Purpose::Admit(members), Ok(())) => self.engine.admitted = Some(members),
+            (Purpose::Admit(members), Ok(())) => self.on_admitted(members, now),
             (Purpose::MinReplicas(n), Ok(())) => self.engine.min_replicas = Some(n),
             (Purpose::Admit(_), Err(_)) => {
                 self.engine.admitted = None;
@@ -498,6 +507,19 @@ impl Election {
         let why = Reason::detail("admit", format!("may replicate: {}", names.join(", ")));
         let request = self.out.engine(EngineCommand::Admit(wanted.clone()), why);
         self.engine.under_way.insert(request, Purpose::Admit(wanted));
+    }
+
+    fn on_admitted(&mut self, members: Vec<MemberId>, now: Tick) {
+        if let Some(leading) = &mut self.leading {
+            let before = leading.let_in.len();
+            leading.let_in.extend(members.iter().cloned());
+            if leading.let_in.len() > before {
+                // They wait to hear it.
+                leading.next_beat = now;
+                self.wake_by(now);
+            }
+        }
+        self.engine.admitted = Some(members);
     }
 
     /// Sets the engine's own write guard, if it is another.

@@ -117,6 +117,11 @@ impl Election {
             // Never attached since this admission.
             self.memory.attached_in = None;
         }
+        let (holder, epoch) = (&beat.holder.id.name, beat.lineage.epoch);
+        if self.engine.may_follow(holder) && self.settings.keeps(Cure::AdmitAfterAck) {
+            // As soon as it is let in its engine connects again by itself (protocol-traces D16).
+            self.memory.attached_in = Some(epoch);
+        }
         self.memory.followed = self.memory.followed.max(beat.epoch);
         self.memory.peer_max = self.memory.peer_max.max(beat.peer);
         let known = self.memory.electorate.as_ref().map(|(e, el)| (*e, el.version));
@@ -194,7 +199,7 @@ impl Election {
             Attach::Primary if following.beat.replid.is_known() => Posture::Follow(holder.clone()),
             Attach::Via(replica) if *replica != self.id.name => Posture::Follow(replica.clone()),
             // Not promoted yet: it would answer NOMASTERLINK; what is attached stays attached.
-            Attach::Primary => return,
+            Attach::Primary | Attach::Soon => return,
             _ => Posture::DeadEnd,
         };
     }

@@ -3,7 +3,7 @@
 
 mod write;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::Replid;
 
@@ -63,6 +63,10 @@ pub(crate) struct Leading {
     pub(crate) change: Option<Change>,
     pub(crate) handover: Option<Handover>,
     pub(crate) expelled: Vec<MemberName>,
+    /// Who has acknowledged this lead: their disks know that they may be attached in it.
+    acknowledged: BTreeSet<MemberId>,
+    /// Whose users this lead has switched on.
+    pub(crate) let_in: BTreeSet<MemberId>,
     pub(crate) via: BTreeMap<MemberName, (MemberName, MemberId)>,
     pub(crate) soft_paused: bool,
     promoted_at: Option<Tick>,
@@ -100,7 +104,12 @@ impl Leading {
     pub(crate) fn admissions(&self, settings: &Settings) -> Vec<MemberId> {
         if settings.keeps(Cure::PrimaryAdmits) {
             let seated = self.electorate.members().chain(self.too_soon(settings));
-            return seated.filter(|m| !self.expelled.contains(&m.name)).cloned().collect();
+            let anybody = !settings.keeps(Cure::AdmitAfterAck);
+            return seated
+                .filter(|m| !self.expelled.contains(&m.name))
+                .filter(|m| anybody || self.acknowledged.contains(m))
+                .cloned()
+                .collect();
         }
         // The mutant: everybody whose agent believes that it may.
         self.base.electorate.members().chain(self.electorate.members()).cloned().collect()
@@ -198,6 +207,8 @@ impl Election {
             change: None,
             handover: None,
             expelled: Vec::new(),
+            acknowledged: BTreeSet::new(),
+            let_in: BTreeSet::new(),
             via: BTreeMap::new(),
             soft_paused: false,
             promoted_at: None,
@@ -359,7 +370,9 @@ impl Election {
         };
         let seated = seated || leading.too_soon(&self.settings).is_some_and(|m| m.name == *to);
         if seated && !leading.expelled.contains(to) {
-            return Attach::Primary;
+            // Its engine would be refused, and try again a second later.
+            let is_let_in = leading.let_in.iter().any(|m| m.name == *to);
+            return if is_let_in { Attach::Primary } else { Attach::Soon };
         }
         match leading.via.get(to) {
             Some((replica, _)) => Attach::Via(replica.clone()),
@@ -388,6 +401,7 @@ impl Election {
         if ack.epoch != leading.epoch {
             return;
         }
+        leading.acknowledged.insert(ack.report.who.id.clone());
         let Some(sent) = leading.sent_at(ack.seq) else { return };
         let counted = if self.settings.keeps(Cure::AckFromSending) { sent } else { now };
         leading.authority.acknowledged(&ack.report.who.id, counted);

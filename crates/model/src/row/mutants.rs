@@ -111,6 +111,7 @@ fn data() -> Vec<Row> {
     let changes = |n| Budget { changes: n, ..NOTHING };
     let crash = |n| Budget { crashes: 1, ..changes(n) };
     let raise = Config { replicas: 3, ..one(Budget { raises: 1, ..NOTHING }) };
+    let again = Budget { deaths: 1, crashes: 1, ..NOTHING };
     let bump = one(Budget { bumps: 1, ..NOTHING });
     let silent = one(Budget { silences: 1, ..changes(1) });
     vec![
@@ -118,6 +119,7 @@ fn data() -> Vec<Row> {
         without("D2 expelled, attached by itself", Cure::PrimaryAdmits, I2, one(changes(1))),
         without("D7 k raised at once", Cure::RaiseWaits, I2, raise),
         without("D8 attachment not on disk", Cure::AttachOnDisk, I2, one(crash(1))),
+        without("D16 let in before its ack", Cure::AdmitAfterAck, I2, one(again)),
         without("D10 promise over a change", Cure::PromiseForElectorate, I2, one(changes(2))),
         without("D15 a bump begins a line", Cure::BumpIsNoLineage, I2, bump),
         without("attached before the record", Cure::GrowBeforeAttach, I2, one(changes(2))),

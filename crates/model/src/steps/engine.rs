@@ -69,11 +69,16 @@ fn attach(w: &World, s: &State, slot: usize, primary: usize, out: &mut Out<'_>) 
     let mut n = *s;
     let member = &mut n.members[slot];
     member.forget_candidacy();
-    member.known = member.known.max((lead.epoch, lead.version));
     member.virgin = 0;
     member.upstream = primary as u8 + 1;
-    // On disk before the engine attaches (D8).
-    member.attached_in = lead.line.0;
+    if usize::from(member.told) != primary + 1 {
+        // On disk before the engine attaches (D8).
+        member.known = member.known.max((lead.epoch, lead.version));
+        member.attached_in = lead.line.0;
+    }
+    if !w.config.keeps(Cure::AdmitAfterAck) {
+        member.told = primary as u8 + 1;
+    }
     member.target = if w.config.slips(Slip::ExactAtLinkUp) { 0 } else { lead.log.len() };
     if member.complete == 1 && member.log.begins(lead.log) {
         earn(w, &mut n, slot, primary);
@@ -173,7 +178,7 @@ fn restarts(w: &World, s: &State, slot: usize, out: &mut Out<'_>) {
         n.left.deaths -= 1;
         let member = &mut n.members[slot];
         member.forget_candidacy();
-        member.upstream = 0;
+        (member.upstream, member.told) = (0, 0);
         member.exact = 0;
         member.lose(log.cut(offset), keeps);
         out(Action::EngineRestarts(slot as u8, offset), n);

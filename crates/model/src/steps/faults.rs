@@ -64,7 +64,7 @@ fn stop(w: &World, n: &mut State, slot: usize) {
     w.follow(n, slot);
     let member = &mut n.members[slot];
     member.role = role::DOWN;
-    member.upstream = 0;
+    (member.upstream, member.told) = (0, 0);
     member.saw = 0;
     if !w.config.keeps(Cure::PromiseOnDisk) {
         member.promised = (0, 0);
@@ -112,6 +112,7 @@ fn recreate(w: &World, s: &State, slot: usize, out: &mut Out<'_>) {
             virgin: old.virgin,
             saw: 0,
             upstream: 0,
+            told: 0,
             ..*fresh
         };
         restart(w, &mut n, SLOTS - 1);

@@ -56,7 +56,7 @@ fn promised(w: &World, n: &mut State, slot: usize, candidate: usize, epoch: u8) 
     let member = &mut n.members[slot];
     member.promised = (epoch, candidate as u8);
     if w.config.keeps(Cure::DetachBeforePromise) {
-        member.upstream = 0;
+        (member.upstream, member.told) = (0, 0);
     }
     if w.config.slips(Slip::PromiseTimesOut) {
         member.acked.0 = 0;

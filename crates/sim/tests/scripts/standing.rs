@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use brain::{Durability, Message, Wish};
 use engine::Offset;
+use sim::World;
 use sim::faults::{Fault, Frozen};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
@@ -120,6 +121,33 @@ pub(crate) fn d8(cast: Cast) -> Ending {
     s.world.members[1].ways.fsync = None;
     s.up(1);
     one_leads(&mut s, [0, 1], 15_000);
+    s.end()
+}
+
+/// D16: B attaches to the primary that it follows already. A comes back and leads by a new epoch of
+/// data, and B's engine connects again by itself.
+pub(crate) fn d16(cast: Cast) -> Ending {
+    let mut s = forgetful(3, &[1], cast);
+    s.part(Plane::Engine, 0, 1);
+    s.part(Plane::Engine, 0, 2);
+    // A is the fullest.
+    s.put(0);
+    s.pass(1_500);
+    // The others hear nothing of A until its engine has loaded.
+    [1, 2].into_iter().for_each(|other| s.part(Plane::Peer, 0, other));
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10 * MS });
+    s.pass(1_000);
+    [1, 2].into_iter().for_each(|other| s.join(Plane::Peer, 0, other));
+    s.until("A leads again", 10_000, |w| w.leads(0) && w.epoch() > 1);
+    s.join(Plane::Engine, 0, 1);
+    let new_line = |w: &World| w.members[1].memory.as_ref().is_some_and(|m| m.stamp.epoch.0 > 1);
+    s.until("B is on A's new line", 10_000, new_line);
+    let (write, copies) = s.put(0);
+    s.must("w has one copy", copies == Some(1) && s.world.holds(1, write));
+    s.down(0);
+    s.down(1);
+    s.up(1);
+    s.reaches(15_000, |w| w.leads(1) || w.leads(2));
     s.end()
 }
 

@@ -76,6 +76,19 @@ fn a_dead_end_has_no_upstream_and_addresses_become_members() {
 }
 
 #[test]
+fn whoever_follows_a_member_goes_where_it_has_moved_once_the_old_link_is_down() {
+    let told = |port| ("cart-1".into(), "127.0.0.1".to_owned(), port);
+    let moved = |port, info: &Info| {
+        Context { followed: Some(told(port)), ..Context::default() }.moved(info, &Three)
+    };
+    assert_eq!(moved(7999, &replica("127.0.0.1", 7999, "down")), Some("cart-1".into()));
+    assert_eq!(moved(7999, &replica("127.0.0.1", 7999, "up")), None);
+    assert_eq!(moved(7002, &replica("127.0.0.1", 7002, "down")), None, "it is there still");
+    let dead_end = Context::default().moved(&replica("127.0.0.1", 1, "down"), &Three);
+    assert_eq!(dead_end, None, "it was told to follow nobody");
+}
+
+#[test]
 fn replicas_are_known_by_what_they_announce_and_each_counts_once() {
     let lines = "connected_slaves:4\r\n\
                  slave0:ip=10.0.0.2,port=6379,state=online,offset=40,lag=9\r\n\
