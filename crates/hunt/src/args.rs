@@ -46,7 +46,8 @@ pub(crate) struct Which {
     #[arg(long, value_name = "SEED")]
     pub(crate) seed: u64,
     /// swarm; wild: with faults that came later and healings that leave much broken; rough: the
-    /// same with disks that take no snapshot and stores that are restored
+    /// same with disks that take no snapshot and stores that are restored; stray: wild with
+    /// addresses that lead to another engine
     #[arg(long, default_value = "swarm", value_name = "FAMILY", value_parser = family)]
     pub(crate) family: Family,
     /// Faults that are drawn and not made, by the numbers that the trace gives them
@@ -85,7 +86,8 @@ impl Which {
 }
 
 fn family(name: &str) -> Result<Family, String> {
-    Family::named(name).ok_or_else(|| format!("there is no family {name}: swarm, wild or rough"))
+    Family::named(name)
+        .ok_or_else(|| format!("there is no family {name}: swarm, wild, rough or stray"))
 }
 
 fn clients(text: &str) -> Result<usize, String> {
@@ -124,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_refused_with_the_right_ones() {
-        for (words, hint) in [("--family herd", "swarm, wild or rough"), ("--clients 0", "1 to 64")]
+        for (words, hint) in
+            [("--family herd", "swarm, wild, rough or stray"), ("--clients 0", "1 to 64")]
         {
             let all = ["xtask", "sim", "--seed", "7"].into_iter().chain(words.split_whitespace());
             let error = Args::try_parse_from(all).expect_err("refused").to_string();

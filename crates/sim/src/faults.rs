@@ -29,6 +29,7 @@ pub enum Kind {
     LoseState,
     FailSaves,
     RollBack,
+    ReuseAddress,
 }
 
 /// What a freeze takes.
@@ -174,6 +175,16 @@ pub enum Fault {
         /// For how long.
         lasts: u64,
     },
+    /// Whoever connects to a member's engine reaches another one's: its address was given anew, and
+    /// those who look it up have not heard.
+    ReuseAddress {
+        /// Whose address it was.
+        of: usize,
+        /// Who is there now.
+        by: usize,
+        /// For how long.
+        lasts: u64,
+    },
     /// The store is restored to what it held so many writes ago, versions and all.
     RollBack {
         /// How many.
@@ -216,6 +227,11 @@ const LATER: [Kind; 2] = [Kind::Empty, Kind::LoseState];
 const LATEST: [Kind; 2] = [Kind::FailSaves, Kind::RollBack];
 
 impl Nemesis {
+    /// Adds the kind that only stray worlds have.
+    pub fn add_stray_kinds(&mut self) {
+        self.kinds.extend([Kind::ReuseAddress, Kind::ReuseAddress]);
+    }
+
     /// Adds kinds that a swarm does without.
     pub fn add_later_kinds(&mut self, rng: &mut Prng) {
         self.kinds.extend(LATER.into_iter().filter(|_| rng.per_mille(500)));
@@ -290,6 +306,10 @@ impl Nemesis {
             Kind::Empty => Fault::Empty { member },
             Kind::LoseState => Fault::LoseState { member, back },
             Kind::FailSaves => Fault::FailSaves { member, lasts },
+            Kind::ReuseAddress => {
+                let by = (member + rng.range(1, n.max(2) as u64 - 1) as usize) % n;
+                Fault::ReuseAddress { of: member, by, lasts }
+            }
             Kind::RollBack => Fault::RollBack { writes: rng.range(1, 20) as usize },
         }
     }

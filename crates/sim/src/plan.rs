@@ -174,6 +174,14 @@ impl Plan {
         plan
     }
 
+    /// The wild world of this seed in which addresses lead to the wrong engine for a while.
+    pub fn stray(seed: u64) -> Self {
+        let mut plan = Self::wild(seed ^ 0x0073_7472_6179);
+        plan.seed = seed;
+        plan.nemesis.add_stray_kinds();
+        plan
+    }
+
     /// Whether a kind of fault is ever made here.
     pub fn makes(&self, kind: Kind) -> bool {
         self.nemesis.kinds.contains(&kind)

@@ -20,11 +20,13 @@ pub enum Family {
     Wild,
     /// [`Plan::rough`].
     Rough,
+    /// [`Plan::stray`].
+    Stray,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Swarm, Self::Wild, Self::Rough];
+    pub const ALL: [Self; 4] = [Self::Swarm, Self::Wild, Self::Rough, Self::Stray];
 
     /// As it is written on a command line.
     pub fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Family {
             Self::Swarm => "swarm",
             Self::Wild => "wild",
             Self::Rough => "rough",
+            Self::Stray => "stray",
         }
     }
 
@@ -46,6 +49,7 @@ impl Family {
             Self::Swarm => Plan::swarm(seed),
             Self::Wild => Plan::wild(seed),
             Self::Rough => Plan::rough(seed),
+            Self::Stray => Plan::stray(seed),
         }
     }
 }
@@ -255,6 +259,7 @@ pub const STORIES: &[&str] = &[
     "fault LoseState",
     "fault Maintenance",
     "fault Recreate",
+    "fault ReuseAddress",
     "fault RollBack",
     "fault StopAll",
     "fault StopMember",

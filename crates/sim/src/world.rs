@@ -299,6 +299,11 @@ pub struct World {
     calls: BTreeMap<u64, Call>,
     held_wires: BTreeMap<(usize, usize), Vec<HeldWire>>,
     on_wires: BTreeMap<(usize, usize), OnWire>,
+    /// Whose engine stands at whose address now.
+    reused: BTreeMap<usize, usize>,
+    /// Connections that reached another engine than the one that was dialled: who dialled, and whom
+    /// it reached.
+    strayed: BTreeMap<u64, (usize, usize)>,
     held_peers: BTreeMap<(usize, usize), Vec<Message>>,
     late: BTreeSet<Write>,
     term_acked: BTreeSet<u64>,
@@ -345,6 +350,8 @@ impl World {
             calls: BTreeMap::new(),
             held_wires: BTreeMap::new(),
             on_wires: BTreeMap::new(),
+            reused: BTreeMap::new(),
+            strayed: BTreeMap::new(),
             held_peers: BTreeMap::new(),
             late: BTreeSet::new(),
             term_acked: BTreeSet::new(),

@@ -326,12 +326,25 @@ impl World {
     }
 
     fn send_wire(&mut self, from: usize, to: usize, conn: u64, wire: Wire, slow: u64) {
+        let to = self.far_end(from, to, conn, &wire);
         if from == to {
             return;
         }
         let sent = self.id();
         self.on_wires.entry((from, to)).or_default().sent.insert(sent);
         self.put_wire((from, to), sent, conn, wire, slow);
+    }
+
+    /// Who is at the other end: whoever stood at the address when it was dialled.
+    fn far_end(&mut self, from: usize, to: usize, conn: u64, wire: &Wire) -> usize {
+        if matches!(wire, Wire::Psync { .. })
+            && let Some(other) = self.reused.get(&to).filter(|other| **other != from)
+        {
+            self.strayed.insert(conn, (from, *other));
+            return *other;
+        }
+        let strayed = self.strayed.get(&conn).filter(|(dialled, _)| *dialled == from);
+        strayed.map_or(to, |(_, other)| *other)
     }
 
     fn put_wire(

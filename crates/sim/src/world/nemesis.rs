@@ -78,6 +78,10 @@ impl World {
                 self.after(lasts, What::Undo(Box::new(Fault::FailSaves { member, lasts })));
             }
             Fault::RollBack { writes } => self.roll_back(writes),
+            Fault::ReuseAddress { of, by, lasts } => {
+                self.reused.insert(of, by);
+                self.after(lasts, What::Undo(Box::new(Fault::ReuseAddress { of, by, lasts })));
+            }
             Fault::Recreate { member, back } => {
                 self.end_agent(member, false);
                 self.end_server(member, Exit::Signal(9));
@@ -133,6 +137,7 @@ impl World {
             }
             Fault::LoseRoom { member, .. } => self.set_room(member, true),
             Fault::FailSaves { member, .. } => self.set_saves(member, true),
+            Fault::ReuseAddress { of, .. } => drop(self.reused.remove(&of)),
             Fault::Maintenance { .. } => self.set_paused(false),
             _ => {}
         }
@@ -281,6 +286,7 @@ impl World {
         self.network.weather = Weather { loss: 0, twice: 0, ..self.network.weather };
         self.plan.temper = Temper { slow: 0, lost_answer: 0, lost_call: 0, ..self.plan.temper };
         (self.store.down, self.store.read_only) = (false, false);
+        self.reused.clear();
         self.set_paused(false);
         for m in (0..self.members.len()).filter(|m| !self.members[*m].broken).collect::<Vec<_>>() {
             self.thaw(m, Frozen::Both);
