@@ -84,7 +84,11 @@ impl World {
                 let frozen = self.late.contains(&op) || agentless;
                 self.last_ack = self.now;
                 self.note(Happening::Acked { write: op, by: m, term, frozen });
-                if self.term_acked.insert(term)
+                // Without a gate, what was queued on a frozen primary is acknowledged late: that
+                // says nothing of who was made primary after it (failover.md 2.3 I1).
+                let is_late = frozen && !self.plan.gate;
+                if !is_late
+                    && self.term_acked.insert(term)
                     && let Some(server) = self.members[m].server.as_ref()
                 {
                     let data = server.data.iter().copied().collect();
