@@ -10,6 +10,7 @@ mod roles;
 mod start;
 mod stop;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -180,6 +181,10 @@ pub(crate) struct EnginePort<P> {
     silence_told: Tick,
     /// Of the process that runs or ran last.
     facts: Option<RunFacts>,
+    /// Those of [`engine::config::PERSISTENCE`] that were asked for when this agent began.
+    persistence_directives: BTreeMap<String, String>,
+    /// The engine has not taken the newest peer keys yet.
+    owes_keys: bool,
 }
 
 impl<P: Platform> EnginePort<P> {
@@ -198,6 +203,9 @@ impl<P: Platform> EnginePort<P> {
         });
         let endpoint = Endpoint::unix(socket_path(&parts.config));
         let nobody = Credentials::new(engine::config::AGENT_USER, String::new());
+        let mut persistence_directives = parts.config.directives.borrow().clone();
+        persistence_directives
+            .retain(|name, _| engine::config::PERSISTENCE.contains(&name.as_str()));
         let port = Self {
             link: EngineLink::new(endpoint, nobody),
             durable: Durable::new(parts.config.persistence, false),
@@ -215,6 +223,8 @@ impl<P: Platform> EnginePort<P> {
             ask_again: OBSERVE_DEADLINE,
             silence_told: Tick(0),
             facts: None,
+            persistence_directives,
+            owes_keys: false,
         };
         Ok((port, handle))
     }
@@ -234,6 +244,7 @@ impl<P: Platform> EnginePort<P> {
                     Some(Order::CheckDrift) => self.check_drift().await,
                     None => return,
                 },
+                Ok(()) = self.parts.keys.changed() => self.take_new_keys().await,
                 () = tokio::time::sleep(self.ask_again), if self.silent_since.is_some() => {
                     self.observe().await;
                 }

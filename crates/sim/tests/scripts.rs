@@ -84,6 +84,7 @@ ends_well! {
     data::d12,
     data::d13,
     data::d15,
+    data::power_lost_twice,
     data::stamp_by_epoch,
     data::unfollowed,
     data::shrink_waits,

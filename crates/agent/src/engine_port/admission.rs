@@ -25,6 +25,20 @@ impl Admission {
         self.current = Some((Vec::new(), PeerKeys::none()));
     }
 
+    /// Lets those in who are in already by what these keys say too.
+    pub(crate) async fn renew(
+        &mut self,
+        link: &mut EngineLink,
+        keys: &PeerKeys,
+    ) -> Result<(), String> {
+        let Some((members, by)) = self.current.clone() else { return Ok(()) };
+        let taken = self.admit(link, &members, keys).await;
+        if taken.is_err() {
+            self.current = Some((members, by));
+        }
+        taken
+    }
+
     /// Switches exactly these members on. Whoever is switched off loses its link at once, and
     /// cannot come back with it: its user is off before it is cut.
     pub(crate) async fn admit(

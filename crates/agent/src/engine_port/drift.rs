@@ -13,6 +13,9 @@ const DEADLINE: Duration = Duration::from_secs(2);
 impl<P: Platform> EnginePort<P> {
     /// Compares once.
     pub(super) async fn check_drift(&mut self) {
+        if self.owes_keys {
+            self.take_new_keys().await;
+        }
         let Some(facts) = &self.facts else { return };
         if facts.aof_pending || self.silent_since.is_some() {
             return;

@@ -189,9 +189,11 @@ impl Durable {
         if first && self.aof_behind {
             // Loaded from the snapshot of a clean stop: that much is on the disk.
             self.certain = offset;
-        } else if !first && (!continues || back) {
+        } else if first || !continues || back {
             self.positions.clear();
             self.certain = Offset(0);
+            // A full sync may have begun and ended between two looks.
+            self.aof_behind = self.persistence.has_aof();
         }
         self.replid = replid.clone();
     }

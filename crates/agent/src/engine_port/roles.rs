@@ -47,17 +47,39 @@ impl<P: Platform> EnginePort<P> {
         let Some(at) = self.parts.platform.roster().peer(member) else {
             return Err(format!("the address of {member} is not known yet"));
         };
-        // What this member replicates as: it follows from the peer key and its own identity.
-        let password = self.parts.keys.borrow().first().replication_password(&self.parts.me);
-        let user = replication_user(&self.parts.me.name);
-        for (name, value) in [("masteruser", user.as_str()), ("masterauth", password.as_str())] {
-            self.link.command(&["CONFIG", "SET", name, value], DEADLINE).await?;
-        }
+        self.replicate_as_itself().await?;
         let port = at.engine_port.to_string();
         self.context.led = None;
         self.link.command(&["REPLICAOF", &at.engine_host, &port], DEADLINE).await?;
         self.context.followed = Some((member.clone(), at.engine_host, at.engine_port));
         Ok(())
+    }
+
+    /// What this member replicates as: it follows from the peer key and its own identity.
+    async fn replicate_as_itself(&mut self) -> Result<(), String> {
+        let password = self.parts.keys.borrow().first().replication_password(&self.parts.me);
+        let user = replication_user(&self.parts.me.name);
+        for (name, value) in [("masteruser", user.as_str()), ("masterauth", password.as_str())] {
+            self.link.command(&["CONFIG", "SET", name, value], DEADLINE).await?;
+        }
+        Ok(())
+    }
+
+    /// The peer keys have changed: replicas come back by passwords of the new ones, and those whom
+    /// this engine lets in are known by all that hold now. No link ends by it.
+    pub(super) async fn take_new_keys(&mut self) {
+        if self.handle.supervisor.running().is_none() {
+            return;
+        }
+        let keys = self.parts.keys.borrow().clone();
+        let mut taken = self.admission.renew(&mut self.link, &keys).await;
+        if self.context.followed.is_some() {
+            taken = taken.and(self.replicate_as_itself().await);
+        }
+        self.owes_keys = taken.is_err();
+        if let Err(error) = taken {
+            tracing::warn!(error, "the engine has not taken the new peer keys yet");
+        }
     }
 
     /// The order to follow a member stands until there is another: a pod that was made again has

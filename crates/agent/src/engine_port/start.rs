@@ -239,9 +239,14 @@ impl<P: Platform> EnginePort<P> {
         let limit = config
             .memory_limit_bytes
             .or_else(|| memory::limit_bytes(config.members_on_this_machine));
+        let mut user = config.directives.borrow().clone();
+        // What decides how data reach the disk stays as it is until another pod is made: the
+        // election counts on it (failover.md 2.9).
+        user.retain(|name, _| !config::PERSISTENCE.contains(&name.as_str()));
+        user.extend(self.persistence_directives.clone());
         config::Settings {
             engine: self.parts.engine,
-            user: config.directives.borrow().clone(),
+            user,
             persistence,
             cache: config.settings.durability == brain::Durability::Cache,
             maxmemory_bytes: limit

@@ -142,6 +142,25 @@ async fn another_disk_under_the_same_name_has_another_password() {
 }
 
 #[tokio::test]
+async fn who_is_let_in_already_may_come_back_by_a_new_key() {
+    let old = keys("0123456789abcdef");
+    let both = keys("fedcba9876543210\n0123456789abcdef");
+    let (mut primary, mut replica) = (Bare::start().await, Bare::start().await);
+    let mut admission = Admission::default();
+    let member = id("cart-1", "disk");
+    replica.follow(primary.port, &member, &old).await;
+    admission.admit(&mut primary.link, &[member.clone()], &old).await.unwrap();
+    primary.until("the replica", attached(1)).await;
+    admission.renew(&mut primary.link, &both).await.unwrap();
+    let info = primary.info().await.expect("it answers");
+    assert_eq!(info.replication.connected_replicas, Some(1), "no link ends by it");
+    replica.command(&["REPLICAOF", "NO", "ONE"]).await;
+    primary.until("no replica", attached(0)).await;
+    replica.follow(primary.port, &member, &both).await;
+    primary.until("the replica by its new key", attached(1)).await;
+}
+
+#[tokio::test]
 async fn a_member_that_signs_with_the_old_key_replicates_while_keys_rotate() {
     let old = keys("0123456789abcdef");
     let both = keys("fedcba9876543210\n0123456789abcdef");

@@ -98,6 +98,11 @@ impl Election {
                 stamp.offset = stamp.offset.min(stamp.durable);
             }
             self.rank_cut_stamp_last();
+            if view.offset.is_none() {
+                // All of it was just read from the disk; until it attaches or leads, no look at an
+                // engine without a position tells anything else.
+                self.memory.stamp.durable = self.memory.stamp.offset;
+            }
             if self.memory.syncing && view.keys > 0 {
                 // The files were whole before the sync and are after it: which of both, who knows.
                 self.stamp_of_unknown_line(&view.replid, view.offset.unwrap_or_default());
@@ -153,7 +158,9 @@ impl Election {
         if self.memory.stamp.complete {
             self.memory.keys = view.keys;
         }
-        self.memory.stamp.durable = view.durable.min(self.memory.stamp.offset);
+        if view.offset.is_some() || view.sync_in_progress {
+            self.memory.stamp.durable = view.durable.min(self.memory.stamp.offset);
+        }
         let after = (self.memory.stamp.complete, self.memory.stamp.epoch, self.memory.exact);
         if before == after {
             self.dirty = true;

@@ -371,6 +371,8 @@ impl Server {
             _ => None,
         };
         let durable = match self.tuning.persistence {
+            // Who does not know its place in a stream cannot say how much of that is on the disk.
+            _ if !known => 0,
             Persistence::Aof { .. } if self.rewriting_until.is_some() => 0,
             Persistence::Aof { always: true } => self.offset,
             Persistence::None => 0,

@@ -155,6 +155,30 @@ pub(crate) fn d13(cast: Cast) -> Ending {
     s.end()
 }
 
+/// w is on the disks of A and B; power is lost twice, the second time before either attached or led
+/// again. C, which lacks w and lost power once, comes last.
+pub(crate) fn power_lost_twice(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
+    s.part(Plane::Engine, 0, 2);
+    let (write, copies) = s.put(0);
+    s.must("w has one copy", copies == Some(1) && s.world.holds(1, write));
+    s.pass(1_500);
+    [0, 1, 2].into_iter().for_each(|m| s.down(m));
+    for _ in 0..2 {
+        [0, 1].into_iter().for_each(|m| s.down(m));
+        s.pass(500);
+        [0, 1].into_iter().for_each(|m| s.up(m));
+        s.pass(3_000);
+    }
+    s.join(Plane::Engine, 0, 2);
+    s.up(2);
+    s.reaches(60_000, |w| (0..3).any(|m| w.leads(m)));
+    let new = s.world.primaries().first().copied().unwrap_or(0);
+    let holds = s.world.holds(new, write);
+    s.must("who leads has what two disks have", holds);
+    s.end()
+}
+
 /// A counts from nothing after a restart and leads again; B has its new line with a waited write, C
 /// counts further on the old one.
 pub(crate) fn stamp_by_epoch(cast: Cast) -> Ending {

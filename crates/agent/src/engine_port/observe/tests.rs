@@ -152,6 +152,24 @@ fn a_full_sync_takes_everything_back_until_the_append_only_file_is_whole_again()
 }
 
 #[test]
+fn a_full_sync_that_no_look_saw_takes_everything_back_too() {
+    let at = |ms: u64| Tick(ms * 1_000_000);
+    let rewriting = |offset| {
+        let mut info = primary(offset, "");
+        info.persistence.aof_rewriting = Some(true);
+        info
+    };
+    let mut first = Durable::new(Persistence::AofAlways, false);
+    assert_eq!(first.see(&rewriting(500), at(0)), Offset(0));
+    assert_eq!(first.see(&primary(510, ""), at(100)), Offset(510));
+    let mut later = Durable::new(Persistence::AofAlways, false);
+    assert_eq!(later.see(&primary(100, ""), at(0)), Offset(100));
+    let mut other = rewriting(900);
+    other.replication.replid = Some(Replid(replid('c')));
+    assert_eq!(later.see(&other, at(100)), Offset(0));
+}
+
+#[test]
 fn a_snapshot_holds_what_was_there_before_it_began() {
     let info = |offset, saving: u8, last: u64| {
         let text = format!(
