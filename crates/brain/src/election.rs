@@ -178,7 +178,7 @@ impl Election {
             memory,
             out: Outbox::default(),
             store: StoreSide::new(now),
-            engine: EngineSide::new(now),
+            engine: EngineSide::new(&settings.boot, now),
             peers,
             following: None,
             leading: None,

@@ -40,10 +40,13 @@ impl Context {
     pub(super) fn moved(&self, info: &Info, roster: &impl Roster) -> Option<MemberName> {
         let (member, host, port) = self.followed.as_ref()?;
         let at = roster.peer(member)?;
+        let replication = &info.replication;
+        let there = replication.primary_host.as_ref() == Some(host)
+            && replication.primary_port == Some(*port);
         let same = (at.engine_host.as_str(), at.engine_port) == (host.as_str(), *port);
-        let down = info.replication.link_up == Some(false);
-        let syncs = info.replication.sync_in_progress == Some(true);
-        (down && !syncs && !same).then(|| member.clone())
+        let down = replication.link_up == Some(false);
+        let syncs = replication.sync_in_progress == Some(true);
+        (there && down && !syncs && !same).then(|| member.clone())
     }
 }
 

@@ -39,8 +39,9 @@ impl<P: Platform> EnginePort<P> {
 
     pub(super) async fn dead_end(&mut self) -> Result<(), String> {
         let (host, port) = engine::config::DEAD_END;
+        self.link.command(&["REPLICAOF", host, &port.to_string()], DEADLINE).await?;
         self.context.followed = None;
-        self.link.command(&["REPLICAOF", host, &port.to_string()], DEADLINE).await
+        Ok(())
     }
 
     async fn follow(&mut self, member: &MemberName) -> Result<(), String> {

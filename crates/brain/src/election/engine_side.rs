@@ -101,7 +101,10 @@ pub(crate) struct EngineSide {
 }
 
 impl EngineSide {
-    pub(crate) fn new(now: Tick) -> Self {
+    /// `boot`: no two runs of an agent count their links alike.
+    pub(crate) fn new(boot: &str, now: Tick) -> Self {
+        let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let first_link = boot.bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 16;
         Self {
             run: 0,
             phase: Phase::Absent,
@@ -119,7 +122,7 @@ impl EngineSide {
             start_at: now,
             quick_deaths: 0,
             started_at: now,
-            link_run: 0,
+            link_run: first_link,
             admitted: None,
             min_replicas: None,
             aside_for: None,
@@ -191,7 +194,7 @@ impl EngineSide {
         let said = self.view.as_ref().and_then(|view| view.upstream.as_ref()) == Some(member);
         said || self.assumed.as_ref().is_some_and(|(posture, _)| is(posture))
             || self.under_way.values().any(|p| matches!(p, Purpose::Posture(to) if is(to)))
-            || (self.unsure.is_some() && is(&self.want))
+            || self.unsure.is_some()
     }
 
     pub(crate) fn offset(&self) -> Option<Offset> {
@@ -203,6 +206,11 @@ impl EngineSide {
             Purpose::Posture(posture) => Some(posture),
             _ => None,
         })
+    }
+
+    /// Whether its own write guard is this, for certain.
+    pub(crate) fn has_guard(&self, n: u32) -> bool {
+        self.min_replicas == Some(n)
     }
 
     /// Whether these members' users are on, and no others', for certain.
@@ -305,6 +313,12 @@ impl Election {
                 leading.next_beat = now;
                 leading.tell_offset &= !told;
             }
+        }
+        if self.engine.reconciled
+            && self.engine.view.as_ref().is_some_and(|v| is_replaced(v, &view))
+        {
+            // A full sync has begun and ended between two looks.
+            self.memory.syncing = true;
         }
         let was_up = self.engine.view.as_ref().is_some_and(|v| v.link_up);
         if view.link_up && !was_up {
@@ -661,3 +675,10 @@ impl Election {
 
 #[cfg(test)]
 mod tests;
+
+/// Whether a replica's data were replaced between these two looks: it is on a stream that is not
+/// the old one's continuation.
+fn is_replaced(before: &EngineView, now: &EngineView) -> bool {
+    let continues = now.replid == before.replid || now.replid2 == before.replid;
+    !before.loading && !now.loading && !now.is_primary && now.offset.is_some() && !continues
+}

@@ -10,7 +10,7 @@ use engine::Replid;
 use crate::cure::Cure;
 use crate::effect::{Act, PersistId, Route};
 use crate::identity::{Epoch, MemberId, MemberName};
-use crate::input::{ReplicaView, Shortage};
+use crate::input::{EngineView, ReplicaView, Shortage};
 use crate::message::{Ack, Attach, Beginning, Heartbeat, Message};
 use crate::reason::Reason;
 use crate::record::{Electorate, Lineage, Record, Version};
@@ -63,7 +63,10 @@ pub(crate) struct Leading {
     pub(crate) change: Option<Change>,
     pub(crate) handover: Option<Handover>,
     pub(crate) expelled: Vec<MemberName>,
-    /// Who has acknowledged this lead: their disks know that they may be attached in it.
+    /// The first heartbeat that named this lead's stream.
+    named: Option<u64>,
+    /// Who has acknowledged that one or a later one: they know the stream, and their disks know
+    /// that they may be attached in it.
     acknowledged: BTreeSet<MemberId>,
     /// Whose users this lead has switched on.
     pub(crate) let_in: BTreeSet<MemberId>,
@@ -207,6 +210,7 @@ impl Election {
             change: None,
             handover: None,
             expelled: Vec::new(),
+            named: None,
             acknowledged: BTreeSet::new(),
             let_in: BTreeSet::new(),
             via: BTreeMap::new(),
@@ -321,6 +325,11 @@ impl Election {
             return;
         }
         leading.seq += 1;
+        let names = self.own_stream().is_some();
+        let Some(leading) = &mut self.leading else { return };
+        if names {
+            leading.named.get_or_insert(leading.seq);
+        }
         leading.beats.push_back((leading.seq, now));
         while leading.beats.len() > 64 {
             leading.beats.pop_front();
@@ -332,14 +341,19 @@ impl Election {
         }
     }
 
-    fn beat_for(&self, to: &MemberName) -> Option<Heartbeat> {
+    /// What the engine says of the stream of this lead. It has a new id after the promotion: only a
+    /// look since then knows it.
+    fn own_stream(&self) -> Option<&EngineView> {
         let leading = self.leading.as_ref()?;
-        let view = self.engine.view.as_ref();
-        // The stream has a new id after the promotion: only a look since then knows it.
-        let known = view.filter(|v| {
+        self.engine.view.as_ref().filter(|v| {
             let fresh = leading.promoted_at.is_some_and(|at| self.engine.asked >= at);
             v.is_primary && (fresh || v.replid != leading.stream_before)
-        });
+        })
+    }
+
+    fn beat_for(&self, to: &MemberName) -> Option<Heartbeat> {
+        let leading = self.leading.as_ref()?;
+        let (view, known) = (self.engine.view.as_ref(), self.own_stream());
         let peer = self.peers.get(to)?;
         let (link_run, heard) = peer.link_seen;
         let link_seen = if self.engine.asked > heard { link_run } else { 0 };
@@ -401,7 +415,9 @@ impl Election {
         if ack.epoch != leading.epoch {
             return;
         }
-        leading.acknowledged.insert(ack.report.who.id.clone());
+        if leading.named.is_some_and(|named| ack.seq >= named) {
+            leading.acknowledged.insert(ack.report.who.id.clone());
+        }
         let Some(sent) = leading.sent_at(ack.seq) else { return };
         let counted = if self.settings.keeps(Cure::AckFromSending) { sent } else { now };
         leading.authority.acknowledged(&ack.report.who.id, counted);
@@ -493,7 +509,9 @@ impl Election {
     fn promote(&mut self, now: Tick) {
         let persisted = self.out.persisted;
         let ready = self.engine.is_ready();
-        let Some(leading) = &mut self.leading else { return };
+        // Whoever is outside has been shut out, for certain.
+        let doors_fit = self.engine.has_admitted(&self.wanted_admissions());
+        let Some(leading) = &self.leading else { return };
         let bumped = leading.nack < leading.epoch;
         // A line that goes on from data is not led without them.
         let born = !leading.lineage.parent_replid.is_known();
@@ -501,17 +519,21 @@ impl Election {
         if leading.state != State::Preparing || !ready || persisted < leading.ready_after {
             return;
         }
-        if leading.gave || !bumped || !whole || !leading.authority.holds(now) {
+        if leading.gave || !bumped || !whole || !leading.authority.holds(now) || !doors_fit {
             return;
         }
-        leading.state = State::Promoting;
-        leading.stream_before =
-            self.engine.view.as_ref().map(|v| v.replid.clone()).unwrap_or_default();
-        self.engine.want = Posture::Primary;
         let guard = match self.settings.durability {
             Durability::Strict { copies } => copies.min(self.settings.members.len() as u32 - 1),
             _ => 0,
         };
+        if guard > 0 && !self.engine.has_guard(guard) {
+            return self.guard(guard);
+        }
+        let Some(leading) = &mut self.leading else { return };
+        leading.state = State::Promoting;
+        leading.stream_before =
+            self.engine.view.as_ref().map(|v| v.replid.clone()).unwrap_or_default();
+        self.engine.want = Posture::Primary;
         self.set_gate(now);
         self.guard(guard);
         self.observe_soon(now);

@@ -158,7 +158,7 @@ impl Election {
         if self.memory.stamp.complete {
             self.memory.keys = view.keys;
         }
-        if view.offset.is_some() || view.sync_in_progress {
+        if view.offset.is_some() || view.sync_in_progress || self.memory.syncing {
             self.memory.stamp.durable = view.durable.min(self.memory.stamp.offset);
         }
         let after = (self.memory.stamp.complete, self.memory.stamp.epoch, self.memory.exact);

@@ -495,7 +495,8 @@ impl Election {
         // Whoever appointed could not know that this engine counts anew: the line's start would be
         // out of everybody's reach. It leads again from where it counts.
         let anew = self.engine.view.as_ref().is_some_and(|view| !self.continues_stamp(view));
-        if able && anew && lineage.appointed.is_some() {
+        let out_of_reach = self.own_line_offset() < lineage.start;
+        if able && anew && (lineage.appointed.is_some() || out_of_reach) {
             self.following = None;
             return self.begin_succession("its engine counts anew".into(), None, now);
         }
@@ -568,7 +569,13 @@ impl Election {
         self.creation = None;
         if let StoreOutcome::Replaced(version) = outcome {
             self.store.learn(version.clone(), (*record).clone(), now);
-            self.begin_lead(&record, version.clone(), Some(sent), now);
+            let start = record.lineage.as_ref().map(|lineage| lineage.start);
+            if start.is_some_and(|start| self.own_line_offset() < start) {
+                // Another engine process since it was written, which counts anew.
+                self.begin_succession("its engine counts anew".into(), None, now);
+            } else {
+                self.begin_lead(&record, version.clone(), Some(sent), now);
+            }
         } else {
             self.read_now(now, "creation");
             self.heed_own_creation(now);

@@ -84,8 +84,9 @@ fn whoever_follows_a_member_goes_where_it_has_moved_once_the_old_link_is_down() 
     assert_eq!(moved(7999, &replica("127.0.0.1", 7999, "down")), Some("cart-1".into()));
     assert_eq!(moved(7999, &replica("127.0.0.1", 7999, "up")), None);
     assert_eq!(moved(7002, &replica("127.0.0.1", 7002, "down")), None, "it is there still");
-    let dead_end = Context::default().moved(&replica("127.0.0.1", 1, "down"), &Three);
-    assert_eq!(dead_end, None, "it was told to follow nobody");
+    let dead_end = replica("127.0.0.1", 1, "down");
+    assert_eq!(moved(7999, &dead_end), None, "it follows nobody, whatever it was told");
+    assert_eq!(Context::default().moved(&dead_end, &Three), None);
 }
 
 #[test]
