@@ -1,6 +1,7 @@
 //! Holes in the data promise (protocol-traces, section 2): each trace with its cure ends well.
 
 use brain::{EngineCommand, Wish};
+use sim::SECOND;
 use sim::World;
 use sim::faults::{Fault, Frozen};
 use sim::network::Plane;
@@ -176,6 +177,48 @@ pub(crate) fn power_lost_twice(cast: Cast) -> Ending {
     let new = s.world.primaries().first().copied().unwrap_or(0);
     let holds = s.world.holds(new, write);
     s.must("who leads has what two disks have", holds);
+    s.end()
+}
+
+/// B's takeover is carried out late and answered later still; its engine ends meanwhile and counts
+/// anew. Should it lead by that record all the same, then C syncs from it and has a waited write,
+/// and D counts further on the old line.
+pub(crate) fn takeover_of_another_engine(cast: Cast) -> Ending {
+    let mut s = certain(4, cast);
+    for _ in 0..40 {
+        s.put(0);
+    }
+    s.pass(1_500);
+    s.store_timeout(30_000);
+    let mut is_first = true;
+    s.on_call(move |m, record, fate| {
+        let holder = record.and_then(|r| r.holder.as_ref());
+        if m == 1 && holder.is_some_and(|h| h.id.name.ordinal() == 1) && is_first {
+            is_first = false;
+            (fate.arrives, fate.answers) = (Some(3 * SECOND), Some(20 * SECOND));
+        }
+        false
+    });
+    s.down(0);
+    let promised = |w: &World| {
+        let of = |m: usize| w.members[m].memory.as_ref().and_then(|memory| memory.promised.clone());
+        (1..4).all(|m| of(m).is_some_and(|(_, to)| to.name.ordinal() == 1))
+    };
+    s.until("everybody has promised B", 20_000, promised);
+    s.pass(100);
+    s.kill_engine(1, 9);
+    s.until("somebody leads", 20_000, |w| (1..4).any(|m| w.leads(m)));
+    if s.world.leads(1) {
+        s.part(Plane::Engine, 1, 3);
+        let of_c = |w: &World| w.members[2].memory.as_ref().map_or(0, |m| m.stamp.epoch.0);
+        s.reaches(10_000, |w| of_c(w) > 1);
+        let (write, copies) = s.put(1);
+        s.must("w has one copy", copies == Some(1) && s.world.holds(2, write));
+        s.down(1);
+        s.reaches(15_000, |w| w.leads(2) || w.leads(3));
+    }
+    let new = s.world.primaries().first().copied().unwrap_or(2);
+    s.writes(new);
     s.end()
 }
 

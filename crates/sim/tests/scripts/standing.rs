@@ -151,6 +151,37 @@ pub(crate) fn d16(cast: Cast) -> Ending {
     s.end()
 }
 
+/// The same with an agent that stands still while its engine syncs: B has w, and its agent sees no
+/// sync, only another stream whose link is down. C is on the new line, without w.
+pub(crate) fn unseen_sync(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
+    s.part(Plane::Engine, 0, 1);
+    s.part(Plane::Engine, 0, 2);
+    s.put(0);
+    s.pass(1_500);
+    [1, 2].into_iter().for_each(|other| s.part(Plane::Peer, 0, other));
+    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10 * MS });
+    s.pass(1_000);
+    [1, 2].into_iter().for_each(|other| s.join(Plane::Peer, 0, other));
+    s.until("A leads again", 10_000, |w| w.leads(0) && w.epoch() > 1);
+    s.join(Plane::Engine, 0, 2);
+    let new_line = |w: &World| w.members[2].memory.as_ref().is_some_and(|m| m.stamp.epoch.0 > 1);
+    s.until("C is on A's new line", 10_000, new_line);
+    s.part(Plane::Engine, 0, 2);
+    s.freeze(1, Frozen::Agent);
+    s.join(Plane::Engine, 0, 1);
+    let attached = |w: &World| w.members[0].server.as_ref().is_some_and(|a| !a.attached.is_empty());
+    s.until("B's engine is back", 2_500, attached);
+    let (write, copies) = s.put(0);
+    s.must("w has one copy", copies == Some(1) && s.world.holds(1, write));
+    s.down(0);
+    s.thaw(1, Frozen::Agent);
+    s.reaches(15_000, |w| w.leads(1) || w.leads(2));
+    let new = s.world.primaries().first().copied().unwrap_or(1);
+    s.writes(new);
+    s.end()
+}
+
 /// D11: w is acked by B and C (k = 2); B's disk is replaced, so E shrinks to C alone and asks for
 /// no witness any more; C comes back without w. Its seat was lifted above that.
 pub(crate) fn d11(cast: Cast) -> Ending {
