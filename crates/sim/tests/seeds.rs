@@ -116,6 +116,7 @@ const WILD: &[(u64, &str)] = &[
     (3_000_680, "as 7000406 in a swarm"),
     (11_003_434, "an empty copy led while one with data beside a new state file was loading"),
     (13_002_972, "a primary that was about to stop was counted on (of the simulator)"),
+    (19_004_127, "who stood still, and was ended for that, was counted on (of the simulator)"),
     (3_003_239, "a late write landed after the record's deletion (a fault of the checker)"),
     (
         3_000_024,
@@ -134,6 +135,7 @@ const ROUGH: &[(u64, &str)] = &[
     (2_001_116, "a restored store brought maintenance back, and nobody said so"),
     (2_002_997, "a holder wrote a deleted record again with its maintenance, and nobody said so"),
     (10_000_999, "nobody helped where the last primary stood still for good (of the simulator)"),
+    (19_004_827, "the same (of the simulator)"),
     (
         15_000_149,
         "what was written in an epoch that a restored store gave twice was not kept aside",

@@ -336,7 +336,9 @@ impl World {
             let member = &self.members[m];
             let stamp = member.memory.as_ref().filter(|s| s.exact).map(|s| &s.stamp);
             let whole = stamp.is_some_and(|s| s.complete && s.epoch == record.data_epoch());
-            whole && stays(m) && member.server.is_some() && self.is_linked(m)
+            // One that stands still may be ended by its agent when both are healed.
+            let runs = member.stuck.is_none() && member.agent.as_ref().is_some_and(|a| !a.frozen);
+            whole && runs && stays(m) && member.server.is_some() && self.is_linked(m)
         };
         let seats = self.seats();
         let serves = holder.is_some_and(|m| self.leads(m) && stays(m));
