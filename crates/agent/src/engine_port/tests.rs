@@ -149,7 +149,7 @@ async fn who_is_let_in_already_may_come_back_by_a_new_key() {
     let mut admission = Admission::default();
     let member = id("cart-1", "disk");
     replica.follow(primary.port, &member, &old).await;
-    admission.admit(&mut primary.link, &[member.clone()], &old).await.unwrap();
+    admission.admit(&mut primary.link, std::slice::from_ref(&member), &old).await.unwrap();
     primary.until("the replica", attached(1)).await;
     admission.renew(&mut primary.link, &both).await.unwrap();
     let info = primary.info().await.expect("it answers");
