@@ -15,6 +15,7 @@ mod data;
 #[path = "scripts/holding.rs"]
 mod holding;
 #[path = "scripts/standing.rs"]
+#[allow(dead_code)]
 mod standing;
 
 use brain::{Cure, Without};
