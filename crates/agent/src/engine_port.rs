@@ -181,7 +181,7 @@ pub(crate) struct EnginePort<P> {
     silence_told: Tick,
     /// Of the process that runs or ran last.
     facts: Option<RunFacts>,
-    /// Those of [`engine::config::PERSISTENCE`] that were asked for when this agent began.
+    /// What decides how the data reach the disk, as it was asked for when this agent began.
     persistence_directives: BTreeMap<String, String>,
     /// The engine has not taken the newest peer keys yet.
     owes_keys: bool,
@@ -204,8 +204,7 @@ impl<P: Platform> EnginePort<P> {
         let endpoint = Endpoint::unix(socket_path(&parts.config));
         let nobody = Credentials::new(engine::config::AGENT_USER, String::new());
         let mut persistence_directives = parts.config.directives.borrow().clone();
-        persistence_directives
-            .retain(|name, _| engine::config::PERSISTENCE.contains(&name.as_str()));
+        persistence_directives.retain(|name, _| engine::config::decides_persistence(name));
         let port = Self {
             link: EngineLink::new(endpoint, nobody),
             durable: Durable::new(parts.config.persistence, false),

@@ -27,8 +27,10 @@ pub const AGENT_RULES: &str = "~* &* +@all";
 /// What a replication user may, one for each member (failover.md 2.4, admission).
 pub const REPLICATION_RULES: &str = "+psync +sync +replconf +ping";
 
-/// The directives that decide how the data reach the disk.
-pub const PERSISTENCE: [&str; 3] = ["appendfsync", "appendonly", "save"];
+/// Whether a directive decides how the data reach the disk.
+pub fn decides_persistence(name: &str) -> bool {
+    matches!(name, "appendfsync" | "appendonly" | "save")
+}
 
 /// How the data reach the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -227,7 +227,7 @@ const LATER: [Kind; 2] = [Kind::Empty, Kind::LoseState];
 const LATEST: [Kind; 2] = [Kind::FailSaves, Kind::RollBack];
 
 impl Nemesis {
-    /// Adds the kind that only stray worlds have.
+    /// Adds the kind that only stray worlds have, twice: it is to be drawn often.
     pub fn add_stray_kinds(&mut self) {
         self.kinds.extend([Kind::ReuseAddress, Kind::ReuseAddress]);
     }

@@ -242,7 +242,7 @@ impl<P: Platform> EnginePort<P> {
         let mut user = config.directives.borrow().clone();
         // What decides how data reach the disk stays as it is until another pod is made: the
         // election counts on it (failover.md 2.9).
-        user.retain(|name, _| !config::PERSISTENCE.contains(&name.as_str()));
+        user.retain(|name, _| !config::decides_persistence(name));
         user.extend(self.persistence_directives.clone());
         config::Settings {
             engine: self.parts.engine,

@@ -522,10 +522,7 @@ impl Election {
         if leading.gave || !bumped || !whole || !leading.authority.holds(now) || !doors_fit {
             return;
         }
-        let guard = match self.settings.durability {
-            Durability::Strict { copies } => copies.min(self.settings.members.len() as u32 - 1),
-            _ => 0,
-        };
+        let guard = self.strict_copies().unwrap_or(0);
         if guard > 0 && !self.engine.has_guard(guard) {
             return self.guard(guard);
         }
@@ -585,6 +582,12 @@ impl Election {
         self.out.push(Act::Route(route), why);
     }
 
+    /// How many replicas must have every write of a `strict` group, of those that there are.
+    fn strict_copies(&self) -> Option<u32> {
+        let Durability::Strict { copies } = self.settings.durability else { return None };
+        Some(copies.min(self.settings.members.len() as u32 - 1))
+    }
+
     /// The engine's own write guard, the second line (failover.md 2.7 F5).
     fn write_guard(&mut self, now: Tick) {
         let Some(leading) = &self.leading else { return };
@@ -596,7 +599,7 @@ impl Election {
         let online = self.engine.view.iter().flat_map(|v| &v.replicas).filter(counted).count();
         let n = match self.settings.durability {
             Durability::Cache => 0,
-            Durability::Strict { copies } => copies.min(self.settings.members.len() as u32 - 1),
+            Durability::Strict { .. } => self.strict_copies().unwrap_or(0),
             Durability::Balanced => {
                 // By the lease alone writes go on: silent replicas must not make the engine refuse.
                 let by_lease = leading.authority.lease().left(now) > self.settings.timing.margin;

@@ -9,7 +9,7 @@ use crate::identity::MemberName;
 use crate::input::StoreOutcome;
 use crate::message::{Message, Standing};
 use crate::reason::Reason;
-use crate::record::{Electorate, Fall, Record, Seat, Version};
+use crate::record::{Electorate, Fall, Lineage, Record, Seat, Version};
 use crate::time::{Span, Tick};
 
 use super::Election;
@@ -495,8 +495,7 @@ impl Election {
         // Whoever appointed could not know that this engine counts anew: the line's start would be
         // out of everybody's reach. It leads again from where it counts.
         let anew = self.engine.view.as_ref().is_some_and(|view| !self.continues_stamp(view));
-        let out_of_reach = self.own_line_offset() < lineage.start;
-        if able && anew && (lineage.appointed.is_some() || out_of_reach) {
+        if able && anew && (lineage.appointed.is_some() || self.counts_below(lineage)) {
             self.following = None;
             return self.begin_succession("its engine counts anew".into(), None, now);
         }
@@ -510,6 +509,11 @@ impl Election {
             self.following = None;
             self.begin_succession(why, None, now);
         }
+    }
+
+    /// Whether this engine counts from below the start of a line: another process of it began that.
+    fn counts_below(&self, lineage: &Lineage) -> bool {
+        self.own_line_offset() < lineage.start
     }
 
     /// Writes a record as nobody's successor.
@@ -569,8 +573,7 @@ impl Election {
         self.creation = None;
         if let StoreOutcome::Replaced(version) = outcome {
             self.store.learn(version.clone(), (*record).clone(), now);
-            let start = record.lineage.as_ref().map(|lineage| lineage.start);
-            if start.is_some_and(|start| self.own_line_offset() < start) {
+            if record.lineage.as_ref().is_some_and(|lineage| self.counts_below(lineage)) {
                 // Another engine process since it was written, which counts anew.
                 self.begin_succession("its engine counts anew".into(), None, now);
             } else {

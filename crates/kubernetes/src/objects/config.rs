@@ -34,7 +34,7 @@ pub(super) fn start_hash(frame: &Frame<'_>) -> String {
         let name = name.to_ascii_lowercase();
         let found = engine(frame.spec).and_then(|engine| directive::find(&name, engine));
         // What is not known may need a start.
-        let decides = engine::config::PERSISTENCE.contains(&name.as_str());
+        let decides = engine::config::decides_persistence(&name);
         if decides || found.is_none_or(|found| found.applied != Applied::Live) {
             writeln!(text, "{name} {value}").expect("a text takes every line");
         }

@@ -7,7 +7,9 @@ use sim::faults::{Fault, Frozen};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 
-use crate::common::{Cast, begun, certain, forgetful, waited_on};
+use crate::common::{
+    Cast, begun, certain, forgetful, joins_new_line, leads_anew, put_beside, waited_on,
+};
 
 /// D2: A cuts B off, B's engine comes back by itself and WAIT counts it, E shrinks, C leads
 /// without.
@@ -161,8 +163,7 @@ pub(crate) fn d13(cast: Cast) -> Ending {
 pub(crate) fn power_lost_twice(cast: Cast) -> Ending {
     let mut s = certain(3, cast);
     s.part(Plane::Engine, 0, 2);
-    let (write, copies) = s.put(0);
-    s.must("w has one copy", copies == Some(1) && s.world.holds(1, write));
+    let write = put_beside(&mut s, 0, 1);
     s.pass(1_500);
     [0, 1, 2].into_iter().for_each(|m| s.down(m));
     for _ in 0..2 {
@@ -212,8 +213,7 @@ pub(crate) fn takeover_of_another_engine(cast: Cast) -> Ending {
         s.part(Plane::Engine, 1, 3);
         let of_c = |w: &World| w.members[2].memory.as_ref().map_or(0, |m| m.stamp.epoch.0);
         s.reaches(10_000, |w| of_c(w) > 1);
-        let (write, copies) = s.put(1);
-        s.must("w has one copy", copies == Some(1) && s.world.holds(2, write));
+        put_beside(&mut s, 1, 2);
         s.down(1);
         s.reaches(15_000, |w| w.leads(2) || w.leads(3));
     }
@@ -229,21 +229,9 @@ pub(crate) fn stamp_by_epoch(cast: Cast) -> Ending {
     for _ in 0..40 {
         s.put(0);
     }
-    s.part(Plane::Engine, 0, 1);
-    s.part(Plane::Engine, 0, 2);
-    s.put(0);
-    s.pass(1_500);
-    // The others hear nothing of A until its engine has loaded.
-    [1, 2].into_iter().for_each(|other| s.part(Plane::Peer, 0, other));
-    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10_000_000 });
-    s.pass(1_000);
-    [1, 2].into_iter().for_each(|other| s.join(Plane::Peer, 0, other));
-    s.until("A leads again", 10_000, |w| w.leads(0) && w.epoch() > 1);
-    s.join(Plane::Engine, 0, 1);
-    let new_line = |w: &World| w.members[1].memory.as_ref().is_some_and(|m| m.stamp.epoch.0 > 1);
-    s.until("B is on A's new line", 10_000, new_line);
-    let (write, copies) = s.put(0);
-    s.must("the write has one copy", copies == Some(1) && s.world.holds(1, write));
+    leads_anew(&mut s);
+    joins_new_line(&mut s, 1);
+    put_beside(&mut s, 0, 1);
     s.down(0);
     s.reaches(15_000, |w| w.leads(1) || w.leads(2));
     let new = if s.world.leads(1) { 1 } else { 2 };

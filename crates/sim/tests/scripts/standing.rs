@@ -12,7 +12,9 @@ use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 use sim::{MS, SECOND};
 
-use crate::common::{Cast, certain, forgetful, forgetful_in, plan, waited_on};
+use crate::common::{
+    Cast, certain, forgetful, forgetful_in, joins_new_line, leads_anew, plan, put_beside, waited_on,
+};
 
 /// One of these leads in the end; it acknowledges something, so that what it holds is looked at.
 fn one_leads(s: &mut Stage, of: [usize; 2], within_ms: u64) -> usize {
@@ -128,22 +130,9 @@ pub(crate) fn d8(cast: Cast) -> Ending {
 /// data, and B's engine connects again by itself.
 pub(crate) fn d16(cast: Cast) -> Ending {
     let mut s = forgetful(3, &[1], cast);
-    s.part(Plane::Engine, 0, 1);
-    s.part(Plane::Engine, 0, 2);
-    // A is the fullest.
-    s.put(0);
-    s.pass(1_500);
-    // The others hear nothing of A until its engine has loaded.
-    [1, 2].into_iter().for_each(|other| s.part(Plane::Peer, 0, other));
-    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10 * MS });
-    s.pass(1_000);
-    [1, 2].into_iter().for_each(|other| s.join(Plane::Peer, 0, other));
-    s.until("A leads again", 10_000, |w| w.leads(0) && w.epoch() > 1);
-    s.join(Plane::Engine, 0, 1);
-    let new_line = |w: &World| w.members[1].memory.as_ref().is_some_and(|m| m.stamp.epoch.0 > 1);
-    s.until("B is on A's new line", 10_000, new_line);
-    let (write, copies) = s.put(0);
-    s.must("w has one copy", copies == Some(1) && s.world.holds(1, write));
+    leads_anew(&mut s);
+    joins_new_line(&mut s, 1);
+    put_beside(&mut s, 0, 1);
     s.down(0);
     s.down(1);
     s.up(1);
@@ -155,25 +144,14 @@ pub(crate) fn d16(cast: Cast) -> Ending {
 /// sync, only another stream whose link is down. C is on the new line, without w.
 pub(crate) fn unseen_sync(cast: Cast) -> Ending {
     let mut s = certain(3, cast);
-    s.part(Plane::Engine, 0, 1);
-    s.part(Plane::Engine, 0, 2);
-    s.put(0);
-    s.pass(1_500);
-    [1, 2].into_iter().for_each(|other| s.part(Plane::Peer, 0, other));
-    s.fault(Fault::KillAgent { member: 0, orphan: false, back: 10 * MS });
-    s.pass(1_000);
-    [1, 2].into_iter().for_each(|other| s.join(Plane::Peer, 0, other));
-    s.until("A leads again", 10_000, |w| w.leads(0) && w.epoch() > 1);
-    s.join(Plane::Engine, 0, 2);
-    let new_line = |w: &World| w.members[2].memory.as_ref().is_some_and(|m| m.stamp.epoch.0 > 1);
-    s.until("C is on A's new line", 10_000, new_line);
+    leads_anew(&mut s);
+    joins_new_line(&mut s, 2);
     s.part(Plane::Engine, 0, 2);
     s.freeze(1, Frozen::Agent);
     s.join(Plane::Engine, 0, 1);
     let attached = |w: &World| w.members[0].server.as_ref().is_some_and(|a| !a.attached.is_empty());
     s.until("B's engine is back", 2_500, attached);
-    let (write, copies) = s.put(0);
-    s.must("w has one copy", copies == Some(1) && s.world.holds(1, write));
+    put_beside(&mut s, 0, 1);
     s.down(0);
     s.thaw(1, Frozen::Agent);
     s.reaches(15_000, |w| w.leads(1) || w.leads(2));
