@@ -38,6 +38,9 @@ pub(crate) struct Hunt {
     /// Every story is reached by so many worlds, or the hunt was blind
     #[arg(long, default_value_t = 10, value_name = "WORLDS")]
     pub(crate) least: u64,
+    /// Worlds of this family only, whatever stories they reach
+    #[arg(long, value_name = "FAMILY", value_parser = family)]
+    pub(crate) family: Option<Family>,
 }
 
 #[derive(Debug, Group)]
@@ -47,7 +50,8 @@ pub(crate) struct Which {
     pub(crate) seed: u64,
     /// swarm; wild: with faults that came later and healings that leave much broken; rough: the
     /// same with disks that take no snapshot and stores that are restored; stray: wild with
-    /// addresses that lead to another engine
+    /// addresses that lead to another engine; twins: wild with pods that live on beside those made
+    /// in their place
     #[arg(long, default_value = "swarm", value_name = "FAMILY", value_parser = family)]
     pub(crate) family: Family,
     /// Faults that are drawn and not made, by the numbers that the trace gives them
@@ -87,7 +91,7 @@ impl Which {
 
 fn family(name: &str) -> Result<Family, String> {
     Family::named(name)
-        .ok_or_else(|| format!("there is no family {name}: swarm, wild, rough or stray"))
+        .ok_or_else(|| format!("there is no family {name}: swarm, wild, rough, stray or twins"))
 }
 
 fn clients(text: &str) -> Result<usize, String> {

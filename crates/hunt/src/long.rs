@@ -29,13 +29,14 @@ pub(crate) fn hunt(hunt: &Hunt) -> bool {
     let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let threads = hunt.threads.unwrap_or(processors);
     println!("{} minutes on {threads} threads from seed {} on", hunt.minutes, hunt.first);
+    let families = hunt.family.map_or(Family::ALL.to_vec(), |family| vec![family]);
     let next = AtomicU64::new(0);
     let found = Mutex::new(Found::default());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while Instant::now() < until {
-                    one_more(hunt.first, &next, &found);
+                    one_more(&families, hunt.first, &next, &found);
                 }
             });
         }
@@ -46,21 +47,22 @@ pub(crate) fn hunt(hunt: &Hunt) -> bool {
             println!("{}", small.words(*family, *seed));
         }
     }
-    let unseen = found.tally.unseen(hunt.least);
+    let least = if hunt.family.is_some() { 0 } else { hunt.least };
+    let unseen = found.tally.unseen(least);
     for (story, worlds) in &unseen {
-        println!("blind: only {worlds} worlds reach '{story}', wanted {}", hunt.least);
+        println!("blind: only {worlds} worlds reach '{story}', wanted {least}");
     }
     let seconds = begun.elapsed().as_secs();
     println!("hunt: {}, in {seconds} s", found.tally);
     found.failing.is_empty() && unseen.is_empty()
 }
 
-/// Runs the next world. Seeds go through all families by turns.
-fn one_more(first: u64, next: &AtomicU64, found: &Mutex<Found>) {
+/// Runs the next world. Seeds go through these families by turns.
+fn one_more(families: &[Family], first: u64, next: &AtomicU64, found: &Mutex<Found>) {
     let number = next.fetch_add(1, Ordering::Relaxed);
-    let families = Family::ALL.len() as u64;
-    let family = Family::ALL[(number % families) as usize];
-    let seed = first + number / families;
+    let turns = families.len() as u64;
+    let family = families[(number % turns) as usize];
+    let seed = first + number / turns;
     let played = catch_unwind(AssertUnwindSafe(|| outcome(family, seed)));
     let Ok(mut found) = found.lock() else { return };
     let name = family.name();

@@ -30,6 +30,7 @@ pub enum Kind {
     FailSaves,
     RollBack,
     ReuseAddress,
+    Twin,
 }
 
 /// What a freeze takes.
@@ -185,6 +186,18 @@ pub enum Fault {
         /// For how long.
         lasts: u64,
     },
+    /// The member's pod is deleted by force while its host is out of sight: it lives on, and
+    /// another one of its name is made elsewhere.
+    Twin {
+        /// Whose.
+        member: usize,
+        /// The new one has the disk as it is now; else an empty one.
+        keeps_disk: bool,
+        /// What the old one is cut from, for the rest of its life.
+        paths: Vec<(Plane, usize, usize)>,
+        /// For how long it lives on.
+        lasts: u64,
+    },
     /// The store is restored to what it held so many writes ago, versions and all.
     RollBack {
         /// How many.
@@ -232,6 +245,11 @@ impl Nemesis {
         self.kinds.extend([Kind::ReuseAddress, Kind::ReuseAddress]);
     }
 
+    /// Adds the kind that only worlds of twins have, as often.
+    pub fn add_twin_kinds(&mut self) {
+        self.kinds.extend([Kind::Twin, Kind::Twin]);
+    }
+
     /// Adds kinds that a swarm does without.
     pub fn add_later_kinds(&mut self, rng: &mut Prng) {
         self.kinds.extend(LATER.into_iter().filter(|_| rng.per_mille(500)));
@@ -264,11 +282,12 @@ impl Nemesis {
         rng.range(self.every / 10, self.every * 2)
     }
 
-    /// Draws one fault for a world of `n` members; `primary` is hit more often than others.
-    pub fn draw(&self, rng: &mut Prng, n: usize, primary: Option<usize>) -> Fault {
+    /// Draws one fault for the members in these places; `primary` is hit more often than others.
+    pub fn draw(&self, rng: &mut Prng, places: &[usize], primary: Option<usize>) -> Fault {
+        let n = places.len();
         let member = match primary {
             Some(p) if rng.per_mille(500) => p,
-            _ => rng.below(n as u64) as usize,
+            _ => places[rng.below(n as u64) as usize],
         };
         let lasts = rng.range(50 * MS, self.longest);
         let back = rng.range(100 * MS, self.longest.min(10 * SECOND));
@@ -283,17 +302,17 @@ impl Nemesis {
                 let why = rng.pick(&[Stuck::Disk, Stuck::Busy, Stuck::Idle]);
                 Fault::Hang { member, why, lasts }
             }
-            Kind::Cut => Fault::Cut { paths: some_paths(rng, n, member), lasts },
-            Kind::Isolate => Fault::Cut { paths: isolation(n, member), lasts },
+            Kind::Cut => Fault::Cut { paths: some_paths(rng, places, member), lasts },
+            Kind::Isolate => Fault::Cut { paths: isolation(places, member), lasts },
             Kind::StoreDown => Fault::StoreDown { read_only: rng.per_mille(300), lasts },
             Kind::Wipe => Fault::Wipe { member, back },
             Kind::Recreate => Fault::Recreate { member, back },
             Kind::StopAll => {
-                let back = (0..n).map(|m| (m, rng.range(100 * MS, self.longest))).collect();
+                let back = places.iter().map(|m| (*m, rng.range(100 * MS, self.longest))).collect();
                 Fault::StopAll { clean: rng.per_mille(500), back }
             }
             Kind::Handover => {
-                let to = rng.per_mille(500).then(|| rng.below(n as u64) as usize);
+                let to = rng.per_mille(500).then(|| places[rng.below(n as u64) as usize]);
                 Fault::Handover { to }
             }
             Kind::StopMember => {
@@ -307,8 +326,18 @@ impl Nemesis {
             Kind::LoseState => Fault::LoseState { member, back },
             Kind::FailSaves => Fault::FailSaves { member, lasts },
             Kind::ReuseAddress => {
-                let by = (member + rng.range(1, n.max(2) as u64 - 1) as usize) % n;
+                let at = places.iter().position(|place| *place == member).unwrap_or_default();
+                let by = places[(at + rng.range(1, n.max(2) as u64 - 1) as usize) % n];
                 Fault::ReuseAddress { of: member, by, lasts }
+            }
+            Kind::Twin => {
+                let paths = match rng.below(4) {
+                    0 => Vec::new(),
+                    1 => some_paths(rng, places, member),
+                    2 => store_paths(member).into(),
+                    _ => isolation(places, member),
+                };
+                Fault::Twin { member, keeps_disk: rng.per_mille(500), paths, lasts }
             }
             Kind::RollBack => Fault::RollBack { writes: rng.range(1, 20) as usize },
         }
@@ -316,10 +345,9 @@ impl Nemesis {
 }
 
 /// All that a member can be cut from: agents, engines, store; clients stay.
-pub fn isolation(n: usize, member: usize) -> Vec<(Plane, usize, usize)> {
-    let outside = crate::network::OUTSIDE;
-    let mut paths = vec![(Plane::Store, member, outside), (Plane::Store, outside, member)];
-    for other in (0..n).filter(|o| *o != member) {
+pub fn isolation(places: &[usize], member: usize) -> Vec<(Plane, usize, usize)> {
+    let mut paths = Vec::from(store_paths(member));
+    for other in places.iter().copied().filter(|o| *o != member) {
         for plane in [Plane::Peer, Plane::Engine] {
             paths.push((plane, member, other));
             paths.push((plane, other, member));
@@ -328,8 +356,14 @@ pub fn isolation(n: usize, member: usize) -> Vec<(Plane, usize, usize)> {
     paths
 }
 
-fn some_paths(rng: &mut Prng, n: usize, member: usize) -> Vec<(Plane, usize, usize)> {
-    let mut all = isolation(n, member);
+/// Both ways between a member and the store.
+fn store_paths(member: usize) -> [(Plane, usize, usize); 2] {
+    let outside = crate::network::OUTSIDE;
+    [(Plane::Store, member, outside), (Plane::Store, outside, member)]
+}
+
+fn some_paths(rng: &mut Prng, places: &[usize], member: usize) -> Vec<(Plane, usize, usize)> {
+    let mut all = isolation(places, member);
     all.push((Plane::Client, crate::network::OUTSIDE, member));
     let share = rng.pick(&[200, 500, 800]);
     all.retain(|_| rng.per_mille(share));

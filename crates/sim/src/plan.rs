@@ -182,6 +182,15 @@ impl Plan {
         plan
     }
 
+    /// The wild world of this seed in which pods are deleted by force and live on beside the new
+    /// ones of their names.
+    pub fn twins(seed: u64) -> Self {
+        let mut plan = Self::wild(seed ^ 0x0074_7769_6e73);
+        plan.seed = seed;
+        plan.nemesis.add_twin_kinds();
+        plan
+    }
+
     /// Whether a kind of fault is ever made here.
     pub fn makes(&self, kind: Kind) -> bool {
         self.nemesis.kinds.contains(&kind)

@@ -22,11 +22,13 @@ pub enum Family {
     Rough,
     /// [`Plan::stray`].
     Stray,
+    /// [`Plan::twins`].
+    Twins,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Swarm, Self::Wild, Self::Rough, Self::Stray];
+    pub const ALL: [Self; 5] = [Self::Swarm, Self::Wild, Self::Rough, Self::Stray, Self::Twins];
 
     /// As it is written on a command line.
     pub fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Family {
             Self::Wild => "wild",
             Self::Rough => "rough",
             Self::Stray => "stray",
+            Self::Twins => "twins",
         }
     }
 
@@ -50,6 +53,7 @@ impl Family {
             Self::Wild => Plan::wild(seed),
             Self::Rough => Plan::rough(seed),
             Self::Stray => Plan::stray(seed),
+            Self::Twins => Plan::twins(seed),
         }
     }
 }
@@ -214,7 +218,7 @@ pub fn told_stories(world: &World) -> Vec<String> {
     stories.extend(told("loss accepted", |h| matches!(h, Happening::AcceptedLoss { .. })));
     stories.extend(told("copies lost", |h| matches!(h, Happening::CopiesLost { .. })));
     stories.extend(told("release", |h| matches!(h, Happening::Recorded { holder: None, .. })));
-    let left = world.members.iter().any(|m| m.broken);
+    let left = world.members.iter().any(|m| m.broken && m.heir.is_none());
     stories.extend(left.then(|| "seen somebody left broken".to_owned()));
     stories
 }
@@ -264,6 +268,7 @@ pub const STORIES: &[&str] = &[
     "fault StopAll",
     "fault StopMember",
     "fault StoreDown",
+    "fault Twin",
     "fault Wipe",
     "rule accepted",
     "rule appointed",

@@ -5,6 +5,7 @@ mod clients;
 mod engines;
 mod nemesis;
 mod stores;
+mod twins;
 pub(crate) mod words;
 
 use std::cmp::Ordering;
@@ -99,6 +100,9 @@ pub struct Member {
     saves_fail: bool,
     /// Its state file was taken away while its agent runs.
     wiped: bool,
+    /// Its pod was deleted by force and it lives on: what of its disk the one has that was made in
+    /// its place.
+    pub(crate) heir: Option<Vec<Write>>,
 }
 
 /// What a script gives one member instead of the plan's way.
@@ -263,7 +267,7 @@ pub struct World {
     pub plan: Plan,
     /// True time, ns.
     pub now: u64,
-    /// Its members.
+    /// Its members; after those that it began with, whoever was made in the place of one.
     pub members: Vec<Member>,
     /// How each member's engine behaves: the plan's way, unless a script says otherwise.
     pub tunings: Vec<Tuning>,
@@ -273,6 +277,8 @@ pub struct World {
     pub network: Network,
     /// Where clients are sent.
     pub route: Option<Route>,
+    /// To whom that leads.
+    route_at: usize,
     /// Its clients.
     pub clients: Vec<Client>,
     /// What clients saw.
@@ -290,7 +296,12 @@ pub struct World {
     /// Intercepts messages and calls, for scripts.
     pub(crate) hooks: crate::script::Hooks,
     rng: Prng,
+    /// Of every member; two may share one.
     names: Vec<MemberName>,
+    /// Who has each name of the group, as Kubernetes knows it.
+    stands: Vec<usize>,
+    /// Whose agent another one's is connected to under a name, where that is not who has it now.
+    dialled: BTreeMap<(usize, usize), usize>,
     queue: BinaryHeap<Due>,
     seq: u64,
     ids: u64,
@@ -332,6 +343,7 @@ impl World {
             store,
             network: Network::new(plan.weather),
             route: None,
+            route_at: 0,
             clients,
             history,
             trace: Trace::new(keep),
@@ -342,6 +354,8 @@ impl World {
             hooks: crate::script::Hooks::default(),
             rng,
             names,
+            stands: (0..plan.members).collect(),
+            dialled: BTreeMap::new(),
             queue: BinaryHeap::new(),
             seq: 0,
             ids: 0,
@@ -497,9 +511,9 @@ impl World {
         self.members[m].clock.show(self.now)
     }
 
-    /// A member's number by its name.
+    /// The number of the member that has this name now.
     pub fn index(&self, name: &MemberName) -> Option<usize> {
-        self.names.iter().position(|n| n == name)
+        self.names.iter().position(|n| n == name).map(|i| self.stands[i])
     }
 
     /// The name of a member.
@@ -595,6 +609,7 @@ impl Member {
             roomy: true,
             saves_fail: false,
             wiped: false,
+            heir: None,
         }
     }
 

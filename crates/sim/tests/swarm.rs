@@ -8,8 +8,13 @@ use sim::swarm::{Family, Outcome, Tally, outcome, run};
 use sim::trace::Keep;
 
 /// How many worlds of each family one `cargo test` makes.
-const RUNS: [(Family, u64); 4] =
-    [(Family::Swarm, 1000), (Family::Wild, 300), (Family::Rough, 200), (Family::Stray, 100)];
+const RUNS: [(Family, u64); 5] = [
+    (Family::Swarm, 1000),
+    (Family::Wild, 300),
+    (Family::Rough, 200),
+    (Family::Stray, 100),
+    (Family::Twins, 100),
+];
 
 #[test]
 fn a_seed_twice_is_the_same_world() {

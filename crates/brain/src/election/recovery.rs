@@ -226,6 +226,10 @@ impl Election {
         if lowest.is_some_and(|other| other < self.id.name.ordinal()) {
             return;
         }
+        // One that hangs would be promoted when it thaws, whoever has come back with data by then.
+        if now.since(self.engine.asked) > self.settings.timing.heartbeat {
+            return self.observe_soon(now);
+        }
         let others: Vec<Standing> = reports.values().map(|r| (*r).clone()).collect();
         let text = format!(
             "every member of the group has lost its data: {} begins anew, EMPTY",

@@ -40,7 +40,7 @@ impl World {
             me: member.name.clone(),
             pod: format!("pod{m}-{}", member.pod),
             boot: format!("b{m}.{}", member.life),
-            members: self.names.clone(),
+            members: self.names[..self.plan.members].to_vec(),
             timing: member.ways.timing.unwrap_or(self.plan.timing),
             durability: member.ways.durability.unwrap_or(self.plan.durability),
             failsafe: self.plan.failsafe,
@@ -57,6 +57,7 @@ impl World {
         let election = crate::script::Hooks::election(settings, memory.clone(), now);
         member.agent = Some(Agent::new(election));
         let (life, roomy) = (member.life, member.roomy);
+        self.dialled.retain(|(from, _), _| *from != m);
         self.say(m, || "agent starts".to_owned());
         self.deliver(m, Input::Tick);
         let short = (!roomy).then_some(brain::Shortage::Disk);
@@ -88,7 +89,8 @@ impl World {
 
     /// A kubelet tells of the end of a whole container, to some sooner, to some later.
     fn certify(&mut self, m: usize, run: brain::Incarnation) {
-        if !self.rng.per_mille(self.plan.certified) {
+        // Of a pod that was deleted by force nobody reports the end.
+        if !self.rng.per_mille(self.plan.certified) || !self.stands.contains(&m) {
             return;
         }
         let ended = Ended { pod: run.id.pod, boot: run.boot };
@@ -308,7 +310,7 @@ impl World {
     }
 
     fn send(&mut self, from: usize, to: &brain::MemberName, message: Message) {
-        let Some(to) = self.index(to) else { return };
+        let Some(to) = self.reached(from, to) else { return };
         let weather = self.network.weather;
         match self.hooks.peer(from, to, &message) {
             crate::script::Verdict::Pass => {}
@@ -354,14 +356,18 @@ impl World {
     /// itself.
     pub(super) fn refresh_links(&mut self) {
         for m in 0..self.members.len() {
-            for peer in (0..self.members.len()).filter(|p| *p != m) {
+            for peer in 0..self.plan.members {
+                if self.names[peer] == self.names[m] {
+                    continue;
+                }
                 let up = self.link_state(m, peer);
                 let Some(agent) = self.members[m].agent.as_ref() else { continue };
                 if agent.links.contains(&peer) == up {
                     continue;
                 }
+                let to = self.other_end(m, peer);
                 let reset =
-                    self.members[peer].agent.is_none() && self.network.both(Plane::Peer, m, peer);
+                    self.members[to].agent.is_none() && self.network.both(Plane::Peer, m, to);
                 let delay = match (up, reset) {
                     (true, _) => self.rng.range(MS, 200 * MS),
                     (false, true) => self.rng.range(MS / 5, 2 * MS),
@@ -374,7 +380,8 @@ impl World {
     }
 
     fn link_state(&self, m: usize, peer: usize) -> bool {
-        self.members[peer].agent.is_some() && self.network.both(Plane::Peer, m, peer)
+        let to = self.other_end(m, peer);
+        self.members[to].agent.is_some() && self.network.both(Plane::Peer, m, to)
     }
 
     pub(super) fn link(&mut self, m: usize, life: u64, peer: usize) {
@@ -385,8 +392,11 @@ impl World {
         let Some(agent) = self.members[m].agent.as_mut() else { return };
         let changed = if up { agent.links.insert(peer) } else { agent.links.remove(&peer) };
         if changed {
-            let peer = self.name(peer);
-            self.deliver(m, Input::PeerLink { peer, up });
+            let name = self.name(peer);
+            self.deliver(m, Input::PeerLink { peer: name, up });
+            if !up && self.dialled.remove(&(m, peer)).is_some() {
+                self.refresh_links();
+            }
         }
     }
 
@@ -412,8 +422,10 @@ impl World {
             }
             return;
         }
-        let to = self.index(&route.primary).unwrap_or_default();
+        let own = self.names[m] == route.primary;
+        let to = if own { m } else { self.index(&route.primary).unwrap_or_default() };
         self.note(Happening::Routed { to, epoch: route.epoch.0 });
+        self.route_at = to;
         self.route = Some(route);
     }
 

@@ -47,7 +47,7 @@ impl World {
     /// Whom a client turns to: where it is sent, or (some, sometimes) anybody.
     fn connect(&mut self, _c: usize) -> Option<(usize, u64)> {
         let anybody = self.rng.below(self.members.len() as u64) as usize;
-        let routed = self.route.as_ref().and_then(|r| self.index(&r.primary));
+        let routed = self.route.as_ref().map(|_| self.route_at);
         let m = if self.rng.per_mille(100) { anybody } else { routed? };
         let open = self.network.both(Plane::Client, m, OUTSIDE);
         self.members[m].server.as_ref().filter(|_| open).map(|s| (m, s.process))

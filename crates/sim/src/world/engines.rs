@@ -80,6 +80,7 @@ impl World {
             a.run
         });
         let news = if command == EngineCommand::Observe {
+            self.follow_where_it_moved(m);
             let names = &self.names;
             let member = &mut self.members[m];
             let Some(server) = member.server.as_ref() else { return };
@@ -170,6 +171,8 @@ impl World {
     fn most_held_beside(&self, m: usize) -> usize {
         let reachable = |o: &usize| {
             *o != m
+                && self.stands.contains(o)
+                && self.names[*o] != self.names[m]
                 && self.members[*o].agent.as_ref().is_some_and(|a| !a.frozen)
                 && self.members[*o].stuck.is_none()
                 && self.network.both(Plane::Peer, m, *o)

@@ -17,9 +17,9 @@ impl World {
         if self.now >= self.chaos_until {
             return;
         }
-        let primary = self.primaries().first().copied();
+        let primary = self.primaries().into_iter().find(|m| self.stands.contains(m));
         let nemesis = self.plan.nemesis.clone();
-        let fault = nemesis.draw(&mut self.rng, self.members.len(), primary);
+        let fault = nemesis.draw(&mut self.rng, &self.stands, primary);
         let pause = nemesis.pause(&mut self.rng);
         self.faults_drawn += 1;
         if !self.plan.skips.contains(&self.faults_drawn) {
@@ -78,6 +78,12 @@ impl World {
                 self.after(lasts, What::Undo(Box::new(Fault::FailSaves { member, lasts })));
             }
             Fault::RollBack { writes } => self.roll_back(writes),
+            Fault::Twin { member, keeps_disk, paths, lasts } => {
+                if self.make_twin(member, keeps_disk, &paths) {
+                    let old = Fault::Twin { member, keeps_disk, paths, lasts };
+                    self.after(lasts, What::Undo(Box::new(old)));
+                }
+            }
             Fault::ReuseAddress { of, by, lasts } => {
                 self.reused.insert(of, by);
                 self.after(lasts, What::Undo(Box::new(Fault::ReuseAddress { of, by, lasts })));
@@ -139,6 +145,7 @@ impl World {
             Fault::FailSaves { member, .. } => self.set_saves(member, true),
             Fault::ReuseAddress { of, .. } => drop(self.reused.remove(&of)),
             Fault::Maintenance { .. } => self.set_paused(false),
+            Fault::Twin { member, .. } => self.end_old(member),
             _ => {}
         }
     }
@@ -279,6 +286,7 @@ impl World {
         self.healed = true;
         self.trace.line(self.now, "fault", || "healed".to_owned());
         self.note(Happening::Healed);
+        (0..self.members.len()).for_each(|m| self.end_old(m));
         for m in self.spared() {
             self.leave_broken(m);
         }
@@ -328,8 +336,7 @@ impl World {
             // Somebody of the record has lost its state: others may be all that there is.
             return Vec::new();
         }
-        let mut spared: Vec<usize> =
-            (0..self.members.len()).filter(|m| !needed.contains(m)).collect();
+        let mut spared: Vec<usize> = self.counted().filter(|m| !needed.contains(m)).collect();
         let holder = record.holder.as_ref().and_then(|holder| self.index(&holder.id.name));
         let stays = |m| self.report(m).is_some_and(|report| report.role != "stopping");
         let certain = |m: usize| {
@@ -350,9 +357,9 @@ impl World {
         spared.retain(|_| self.rng.per_mille(700));
         // A `strict` group writes only while so many others have a copy.
         if let brain::Durability::Strict { copies } = self.plan.durability {
-            spared.truncate(self.members.len().saturating_sub(copies as usize + 1));
+            spared.truncate(self.plan.members.saturating_sub(copies as usize + 1));
         }
-        if spared.len() == self.members.len() { Vec::new() } else { spared }
+        if spared.len() == self.plan.members { Vec::new() } else { spared }
     }
 
     /// This member is lost for good: its machine, its process, or its ways.
@@ -367,7 +374,7 @@ impl World {
             }
             _ => {
                 self.members[m].is_isolated = true;
-                for (plane, from, to) in crate::faults::isolation(self.members.len(), m) {
+                for (plane, from, to) in crate::faults::isolation(&self.stands, m) {
                     self.network.cut(plane, from, to);
                 }
             }
@@ -467,9 +474,7 @@ impl World {
             linked: self.is_linked(m),
             data: server.data.iter().copied().collect(),
             blocked,
-            routed: Some(
-                self.route.as_ref().is_some_and(|route| route.primary == self.members[m].name),
-            ),
+            routed: Some(self.route.is_some() && self.route_at == m),
             broken: self.members[m].broken,
         }
     }

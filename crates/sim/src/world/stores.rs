@@ -73,7 +73,7 @@ impl World {
                 StoreOutcome::Unavailable("403: the store is read-only".to_owned())
             }
             Some((expected, record)) => {
-                let holder = record.holder.as_ref().and_then(|holder| self.index(&holder.id.name));
+                let holder = record.holder.as_ref().and_then(|holder| self.place_of(&holder.id));
                 let recorded = Happening::Recorded { holder, epoch: record.epoch.0, late };
                 match self.store.replace(expected.as_ref(), *record) {
                     Some(version) => {

@@ -106,7 +106,7 @@ pub(crate) fn h4(cast: Cast) -> Ending {
 pub(crate) fn h5(cast: Cast) -> Ending {
     let mut s = begun(3, cast);
     s.put(0);
-    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    s.fault(Fault::Cut { paths: isolation(&[0, 1, 2], 0), lasts: FOR_EVER });
     s.until("B or C leads", 10_000, |w| w.leads(1) || w.leads(2));
     let new = if s.world.leads(1) { 1 } else { 2 };
     s.no_store(1);
@@ -148,7 +148,7 @@ pub(crate) fn h9() -> (Ending, bool) {
     let mut s = begun(3, Cast::whole(1));
     s.put(0);
     let old = s.world.store.clone();
-    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    s.fault(Fault::Cut { paths: isolation(&[0, 1, 2], 0), lasts: FOR_EVER });
     s.until("another leads", 10_000, |w| w.leads(1) || w.leads(2));
     let new = if s.world.leads(1) { 1 } else { 2 };
     s.no_store(1);

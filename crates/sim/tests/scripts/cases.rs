@@ -201,7 +201,7 @@ pub(crate) fn two_nodes_lost_in_turn(cast: Cast) -> Ending {
 pub(crate) fn isolated_primary(cast: Cast) -> Ending {
     let mut s = begun(3, cast);
     s.put(0);
-    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    s.fault(Fault::Cut { paths: isolation(&[0, 1, 2], 0), lasts: FOR_EVER });
     s.until("the old one has stopped", 4_800, |w| !w.leads(0));
     another_leads(&mut s, 0, 4_000);
     s.end()
@@ -268,6 +268,25 @@ pub(crate) fn no_storage_beside_a_lone_primary(cast: Cast) -> Ending {
     s.end()
 }
 
+/// Nothing is kept on disk, everything ended, and the engine of who would begin anew hangs: until
+/// it answers nobody knows who will be back by then.
+pub(crate) fn no_storage_and_a_hung_engine(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
+    p.tuning.persistence = Persistence::None;
+    let mut s = Stage::begun(p);
+    s.put(0);
+    [0, 1, 2].into_iter().for_each(|m| s.down(m));
+    s.up(0);
+    s.pass(6_000);
+    s.fault(Fault::Hang { member: 0, why: Stuck::Disk, lasts: FOR_EVER });
+    s.pass(500);
+    [1, 2].into_iter().for_each(|m| s.up(m));
+    s.pass(3_000);
+    s.must("nothing begins while it hangs", s.world.epoch() == 1);
+    s.until("it begins anew", 20_000, |w| w.leads(0) && w.epoch() > 1);
+    s.end()
+}
+
 /// `strict` never shrinks below k: writes stop.
 pub(crate) fn no_replica_strict(cast: Cast) -> Ending {
     let mut p = plan(3, cast);
@@ -297,7 +316,7 @@ pub(crate) fn one_way(cast: Cast) -> Ending {
 /// B alone is cut off and comes back: nobody is disturbed.
 pub(crate) fn replica_isolated(cast: Cast) -> Ending {
     let mut s = begun(3, cast);
-    s.fault(Fault::Cut { paths: isolation(3, 1), lasts: 20_000_000_000 });
+    s.fault(Fault::Cut { paths: isolation(&[0, 1, 2], 1), lasts: 20_000_000_000 });
     for _ in 0..30 {
         s.pass(1_000);
         let well = s.writes(0);

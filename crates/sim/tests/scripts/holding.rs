@@ -208,7 +208,7 @@ pub(crate) fn margin(cast: Cast) -> Ending {
     s.until("the group begins", 30_000, |w| w.is_settled(2));
     s.put(0);
     s.world.members[0].ways.slow_orders = 150 * MS;
-    s.fault(Fault::Cut { paths: isolation(3, 0), lasts: FOR_EVER });
+    s.fault(Fault::Cut { paths: isolation(&[0, 1, 2], 0), lasts: FOR_EVER });
     write_to_all_who_lead(&mut s, 1_600, 5);
     s.world.members[0].ways.slow_orders = 0;
     s.end()

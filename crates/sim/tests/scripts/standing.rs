@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use brain::{Durability, Message, Wish};
+use brain::{Durability, Epoch, Message, Wish};
 use engine::Offset;
 use sim::World;
 use sim::faults::{Fault, Frozen};
@@ -157,6 +157,28 @@ pub(crate) fn unseen_sync(cast: Cast) -> Ending {
     s.reaches(15_000, |w| w.leads(1) || w.leads(2));
     let new = s.world.primaries().first().copied().unwrap_or(1);
     s.writes(new);
+    s.end()
+}
+
+/// The same again, and B hears A's heartbeats only until they name the new stream. Let in by the
+/// ack of such a one, its engine would count on the new line, and its agent on the old.
+pub(crate) fn unnamed_acks(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
+    s.on_peer(|from, to, message| match message {
+        Message::Heartbeat(beat)
+            if (from, to) == (0, 1) && beat.epoch > Epoch(1) && beat.replid.is_known() =>
+        {
+            Verdict::Drop
+        }
+        _ => Verdict::Pass,
+    });
+    leads_anew(&mut s);
+    s.join(Plane::Engine, 0, 1);
+    s.pass(1_500);
+    let (write, _) = s.put(0);
+    s.must("B is not let in", !s.world.holds(1, write));
+    s.on_peer(|_, _, _| Verdict::Pass);
+    s.until("B is let in", 10_000, |w| w.holds(1, write));
     s.end()
 }
 
