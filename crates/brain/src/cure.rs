@@ -35,6 +35,8 @@ pub enum Cure {
     WholeIdentity,
     /// H8: a restarted member waits T_p before its first promise.
     WaitAfterRestart,
+    /// H10: where nothing is decided by seats, strangers in their place tell of the holder.
+    StrangersTell,
     /// D1: a promise detaches the engine first.
     DetachBeforePromise,
     /// D2: the primary admits.

@@ -215,6 +215,9 @@ pub enum Denial {
     TooEarly,
     /// Not in the electorate that was named.
     NoSeat,
+    /// The same, and its holder may still lead: it was heard too recently, or whoever had this
+    /// member's name and a seat may have acknowledged it then.
+    HolderLives,
     /// The engine could not be detached (or another promise is under way).
     Busy,
 }

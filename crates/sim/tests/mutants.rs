@@ -40,6 +40,7 @@ const SCRIPTS: &[(Cure, &str, &str, Script)] = &[
     (Cure::RecreateWithAuthority, "I1", "h5", authority::h5),
     (Cure::WholeIdentity, "I1", "h7", holding::h7),
     (Cure::WaitAfterRestart, "I1", "h8", holding::h8),
+    (Cure::StrangersTell, "I1", "strangers_tell", holding::strangers_tell),
     (Cure::DetachBeforePromise, "I2", "d1", standing::d1),
     (Cure::PrimaryAdmits, "I2", "d2", data::d2),
     (Cure::SomebodyStands, "I2", "d3", data::d3),

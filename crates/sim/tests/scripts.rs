@@ -99,6 +99,7 @@ ends_well! {
     holding::h7,
     holding::h7_recovery,
     holding::h8,
+    holding::strangers_tell,
     holding::order,
     holding::late_acks,
     holding::promise_on_disk,

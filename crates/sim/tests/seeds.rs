@@ -95,6 +95,7 @@ const SEEDS: &[(u64, &str)] = &[
 
 /// The same, in wild worlds.
 const WILD: &[(u64, &str)] = &[
+    (20_002_206, "a group in memory began anew with an engine that hung, over one who came back"),
     (
         223,
         "an overtaken heartbeat took the name of the new stream back, and copies of it with waited \
@@ -150,7 +151,11 @@ const STRAY: &[(u64, &str)] =
     &[(3941, "a late first answer without a gate was called a later primary's (of the checker)")];
 
 /// The same, in worlds of twins.
-const TWINS: &[(u64, &str)] = &[];
+const TWINS: &[(u64, &str)] = &[
+    (1529, "a new pod on an old disk led beside the primary, whom its seat's old pod acknowledged"),
+    (3175, "the same, where the one seat had just been wiped"),
+    (4052, "the same beside a lone primary, whose record stood still for half a minute"),
+];
 
 #[test]
 fn what_was_broken_once_stays_whole() {

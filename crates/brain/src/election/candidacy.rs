@@ -26,6 +26,9 @@ pub(crate) struct Candidate {
     yes: BTreeSet<MemberName>,
     answered: BTreeSet<MemberName>,
     granted: BTreeMap<MemberName, Standing>,
+    /// Who has no seat and says that the holder may still lead: nothing is decided by what the
+    /// disks hold then.
+    holder_lives: Option<MemberName>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -100,6 +103,7 @@ impl Election {
             yes: BTreeSet::new(),
             answered: BTreeSet::new(),
             granted: BTreeMap::new(),
+            holder_lives: None,
         });
         self.read_now(now, "read-before-vote");
     }
@@ -208,6 +212,7 @@ impl Election {
                 candidate.yes.insert(from.clone());
             }
             Some(Denial::NoSeat | Denial::Busy) => {}
+            Some(Denial::HolderLives) => candidate.holder_lives = Some(from.clone()),
             Some(denial) => return self.denied(from, &denial, now),
         }
         self.prevote_may_close(now);
@@ -228,7 +233,9 @@ impl Election {
                 (format!("{from} knows electorate {v}"), Span::from_millis(100))
             }
             Denial::TooEarly => (format!("{from} has seen a primary"), Span::from_millis(500)),
-            Denial::NoSeat | Denial::Busy => (format!("{from} cannot promise now"), Self::ROUND),
+            Denial::NoSeat | Denial::HolderLives | Denial::Busy => {
+                (format!("{from} cannot promise now"), Self::ROUND)
+            }
         };
         let higher = if let Denial::Epoch(epoch) = denial { Some(*epoch) } else { None };
         self.give_up(&text, wait, now);
@@ -258,8 +265,10 @@ impl Election {
         let need = quorum::promises(e.len(), e.copies, self.settings.failsafe);
         let yes = candidate.yes.iter().filter(|m| e.seat_named(m).is_some()).count();
         let heard: Vec<MemberName> = candidate.answered.iter().cloned().collect();
-        if yes < need && !self.recovery_might_do(&heard, now) {
-            let text = format!("{yes} of {need} members would promise");
+        let lives = candidate.holder_lives.clone();
+        if yes < need && (lives.is_some() || !self.recovery_might_do(&heard, now)) {
+            let also = lives.map_or(String::new(), |by| format!(", and {by} has seen a primary"));
+            let text = format!("{yes} of {need} members would promise{also}");
             self.blocked = Some(format!("RecoveryBlocked: {text}"));
             return self.give_up(&text, Span::from_millis(1000), now);
         }
@@ -311,6 +320,7 @@ impl Election {
                 candidate.granted.insert(from.clone(), *promise.report);
             }
             Some(Denial::NoSeat | Denial::Busy) => {}
+            Some(Denial::HolderLives) => candidate.holder_lives = Some(from.clone()),
             Some(denial) => return self.denied(from, &denial, now),
         }
         self.promises_may_close(now);
@@ -358,13 +368,17 @@ impl Election {
         let Some(candidate) = &self.candidate else { return };
         let granted = candidate.granted.clone();
         let answered: Vec<MemberName> = candidate.answered.iter().cloned().collect();
+        let lives = candidate.holder_lives.clone();
         match shortfall {
             None => {
                 let names: Vec<String> = granted.keys().map(ToString::to_string).collect();
                 let why = format!("promised by {}", names.join(", "));
                 self.take(&why, now);
             }
-            Some(shortfall) => match self.recovery_verdict(&granted, &answered, now) {
+            Some(shortfall) => match lives.map_or_else(
+                || self.recovery_verdict(&granted, &answered, now),
+                |by| Err(format!("{by} has seen a primary")),
+            ) {
                 Ok(why) => self.take(&why, now),
                 Err(missing) => {
                     let text = format!("{shortfall}; {missing}");

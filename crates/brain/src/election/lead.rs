@@ -440,8 +440,15 @@ impl Election {
         let bump = leading.nack > Epoch(0) && leading.nack >= leading.epoch;
         let last = leading.next_renew;
         let rests = !bump && !leading.renew_now && lazy_ok && leading.may_write();
+        // A record that stands still tells a new pod on an old disk that its holder is gone: who
+        // needs nobody's acks shows that it lives.
+        let pause = if leading.electorate.is_empty() && self.settings.keeps(Cure::StrangersTell) {
+            timing.lease.scaled(1, 2).max(timing.renew)
+        } else {
+            LAZY_RENEWAL
+        };
         let due = if rests && !leading.authority.is_joint() {
-            last + LAZY_RENEWAL.less(timing.renew)
+            last + pause.less(timing.renew)
         } else {
             last
         };

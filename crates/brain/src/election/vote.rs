@@ -72,7 +72,8 @@ impl Election {
     fn objection(&self, asked: &Candidacy, now: Tick) -> Option<Denial> {
         let own = asked.candidate.id == self.id;
         if !self.may_vote() && !own {
-            return Some(Denial::NoSeat);
+            let lives = self.holder_may_live(now);
+            return Some(if lives { Denial::HolderLives } else { Denial::NoSeat });
         }
         if let Some((promised, to)) = &self.memory.promised {
             let same = *promised == asked.epoch && *to == asked.candidate.id;
@@ -147,6 +148,21 @@ impl Election {
 
     fn held_by_another(&self, asked: &Candidacy) -> bool {
         self.store.holder().is_some_and(|holder| holder.id != asked.candidate.id)
+    }
+
+    /// What a member without a seat knows of the holder. Its own acks hold nobody's authority, but
+    /// where all seats are said to be lost, others may live on under their names (protocol-traces
+    /// H7): it hears the holder that they hold, or it has come in the place of one just now.
+    fn holder_may_live(&self, now: Tick) -> bool {
+        let Some((record, holder)) = self.store.record().zip(self.store.holder()) else {
+            return false;
+        };
+        if self.has_ended(holder) || !self.settings.keeps(Cure::StrangersTell) {
+            return false;
+        }
+        let limit = self.settings.timing.peer.max(self.memory.peer_max);
+        let seated = record.electorate.seat_named(&self.id.name).is_some();
+        self.following_is_fresh(now) || (seated && now.since(self.born) < limit)
     }
 
     /// Whether an ack given to anybody but `to` may still hold somebody's authority.

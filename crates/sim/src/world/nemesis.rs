@@ -58,6 +58,37 @@ impl World {
                 self.stick(member, why);
                 self.after(lasts, What::Undo(Box::new(Fault::Hang { member, why, lasts })));
             }
+            Fault::Wipe { member, back } => self.wipe(member, back),
+            Fault::Empty { member } => self.empty(member),
+            Fault::LoseState { member, back } => self.lose_state(member, back),
+            Fault::FailSaves { member, lasts } => {
+                self.set_saves(member, false);
+                self.after(lasts, What::Undo(Box::new(Fault::FailSaves { member, lasts })));
+            }
+            Fault::Twin { member, keeps_disk, paths, lasts } => {
+                if self.make_twin(member, keeps_disk, &paths) {
+                    let old = Fault::Twin { member, keeps_disk, paths, lasts };
+                    self.after(lasts, What::Undo(Box::new(old)));
+                }
+            }
+            Fault::Recreate { member, back } => {
+                self.end_agent(member, false);
+                self.end_server(member, Exit::Signal(9));
+                self.members[member].pod += 1;
+                self.member_back(member, back);
+            }
+            Fault::StopMember { member, within, back } => self.stop_member(member, within, back),
+            Fault::LoseRoom { member, lasts } => {
+                self.set_room(member, false);
+                self.after(lasts, What::Undo(Box::new(Fault::LoseRoom { member, lasts })));
+            }
+            other => self.make_to_group(other),
+        }
+    }
+
+    /// The same with what is nobody's own: the network, the store, the record, all members at once.
+    fn make_to_group(&mut self, fault: Fault) {
+        match fault {
             Fault::Cut { paths, lasts } => {
                 for (plane, from, to) in &paths {
                     self.network.cut(*plane, *from, *to);
@@ -70,29 +101,10 @@ impl World {
                 self.store.down |= !read_only;
                 self.after(lasts, What::Undo(Box::new(Fault::StoreDown { read_only, lasts })));
             }
-            Fault::Wipe { member, back } => self.wipe(member, back),
-            Fault::Empty { member } => self.empty(member),
-            Fault::LoseState { member, back } => self.lose_state(member, back),
-            Fault::FailSaves { member, lasts } => {
-                self.set_saves(member, false);
-                self.after(lasts, What::Undo(Box::new(Fault::FailSaves { member, lasts })));
-            }
             Fault::RollBack { writes } => self.roll_back(writes),
-            Fault::Twin { member, keeps_disk, paths, lasts } => {
-                if self.make_twin(member, keeps_disk, &paths) {
-                    let old = Fault::Twin { member, keeps_disk, paths, lasts };
-                    self.after(lasts, What::Undo(Box::new(old)));
-                }
-            }
             Fault::ReuseAddress { of, by, lasts } => {
                 self.reused.insert(of, by);
                 self.after(lasts, What::Undo(Box::new(Fault::ReuseAddress { of, by, lasts })));
-            }
-            Fault::Recreate { member, back } => {
-                self.end_agent(member, false);
-                self.end_server(member, Exit::Signal(9));
-                self.members[member].pod += 1;
-                self.member_back(member, back);
             }
             Fault::StopAll { clean, back } => self.stop_all(clean, back),
             Fault::Handover { to } => {
@@ -101,19 +113,15 @@ impl World {
                     self.ask(primary, Wish::Handover { to, dry_run: false });
                 }
             }
-            Fault::StopMember { member, within, back } => self.stop_member(member, within, back),
             Fault::DeleteRecord => {
                 self.store.delete();
                 self.announce();
-            }
-            Fault::LoseRoom { member, lasts } => {
-                self.set_room(member, false);
-                self.after(lasts, What::Undo(Box::new(Fault::LoseRoom { member, lasts })));
             }
             Fault::Maintenance { lasts } => {
                 self.set_paused(true);
                 self.after(lasts, What::Undo(Box::new(Fault::Maintenance { lasts })));
             }
+            _ => {}
         }
     }
 

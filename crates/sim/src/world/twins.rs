@@ -50,22 +50,29 @@ impl World {
         true
     }
 
-    /// Whether a world may have it live on: somebody else of the record is no such pod. *All* of
-    /// them out of sight, beside new ones on their disks, is what failover.md 2.0 does not cover.
+    /// Whether a world may have it live on. A primary's pod out of sight together with as many of
+    /// its electorate as hold it is what failover.md 2.0 does not cover.
     fn may_live_on(&self, old: usize) -> bool {
-        let record = self.store.record.as_ref().map(|(_, r)| r.clone()).unwrap_or_default();
-        let mut of_record = record.electorate.members().cloned().collect::<Vec<_>>();
-        of_record.extend(record.holder.map(|holder| holder.id));
-        let others = self.stands.iter().filter(|m| **m != old);
-        let anybody = others.map(|m| self.identity(*m)).any(|id| of_record.contains(&id));
-        anybody && self.members[old].agent.is_some() && self.members.len() < 3 * self.plan.members
+        let Some((_, record)) = &self.store.record else { return false };
+        let Some(holder) = &record.holder else { return false };
+        let out = |m: &usize| *m == old || self.is_old(*m);
+        let lives_on =
+            |id: &MemberId| (0..self.members.len()).filter(out).any(|m| self.identity(m) == *id);
+        let e = &record.electorate;
+        let seats = e.members().filter(|id| lives_on(id)).count();
+        let hold = seats >= brain::rules::acks(e.len(), e.copies, self.plan.failsafe);
+        let room = self.members.len() < 3 * self.plan.members;
+        room && self.members[old].agent.is_some() && !(hold && lives_on(&holder.id))
+    }
+
+    /// Whether another has its name now, and it lives.
+    fn is_old(&self, m: usize) -> bool {
+        self.members[m].heir.is_some() && !self.members[m].broken
     }
 
     /// The kubelet is back, or the host is gone: the old pod ends, with whatever it alone had.
     pub(super) fn end_old(&mut self, m: usize) {
-        let Some(left) = self.members[m].heir.clone().filter(|_| !self.members[m].broken) else {
-            return;
-        };
+        let Some(left) = self.members[m].heir.clone().filter(|_| self.is_old(m)) else { return };
         self.members[m].broken = true;
         self.end_agent(m, false);
         self.end_server(m, brain::Exit::Signal(9));

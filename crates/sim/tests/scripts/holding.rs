@@ -7,7 +7,7 @@ use std::rc::Rc;
 use brain::message::{Ack, Heartbeat};
 use brain::{Durability, Ended, Message, Span, Timing};
 use sim::faults::{Fault, Frozen, isolation};
-use sim::network::Plane;
+use sim::network::{OUTSIDE, Plane};
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 use sim::{MS, Plan, SECOND};
 
@@ -166,6 +166,30 @@ pub(crate) fn late_acks(cast: Cast) -> Ending {
     s.release_peers();
     let new = new_leader(&mut s, 8_000);
     both_write(&mut s, 0, new);
+    s.end()
+}
+
+/// H10: A is cut from the store and its pod deleted by force; it lives on by its members' acks, and
+/// a new pod has its disk. Both seats are wiped in one instant, and those who come in their place
+/// hold nothing: all have answered, yet what was acknowledged to A a moment ago still counts.
+pub(crate) fn strangers_tell(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    let paths = vec![(Plane::Store, 0, OUTSIDE), (Plane::Store, OUTSIDE, 0)];
+    s.fault(Fault::Twin { member: 0, keeps_disk: true, paths, lasts: FOR_EVER });
+    let twin = 3;
+    s.until("A's new pod runs", 10_000, |w| w.members[3].agent.is_some());
+    s.pass(8_000);
+    let well = s.writes(0);
+    s.must("A goes on by acks", well);
+    for seat in [1, 2] {
+        s.fault(Fault::Wipe { member: seat, back: 50 * MS });
+        s.part(Plane::Peer, 0, seat);
+    }
+    for _ in 0..3 {
+        both_write(&mut s, 0, twin);
+    }
+    s.until("A's new pod leads", 20_000, |w| w.leads(3));
     s.end()
 }
 
