@@ -39,8 +39,11 @@ const WRITES_WITHIN: Duration = Duration::from_secs(20);
 const BEFORE: Duration = Duration::from_secs(2);
 /// Until when a harm has certainly reached the clients.
 const NOTICED_WITHIN: Duration = Duration::from_millis(50);
-/// How long a planned change may take to begin.
-const PLANNED_WITHIN: Duration = Duration::from_secs(30);
+/// How long a planned change may take to begin: who has voted in a cluster votes no more for twice
+/// its timeout, 15 s by default, and a first try may have failed after some votes.
+const PLANNED_WITHIN: Duration = Duration::from_secs(75);
+/// When somebody who asked for one, and sees nothing change, asks once more.
+const ASKED_AGAIN: Duration = Duration::from_secs(6);
 
 /// What goes on around the harm.
 struct Stage<'a> {
@@ -141,9 +144,15 @@ impl<'a> Stage<'a> {
             return Ok(());
         }
         let deadline = Instant::now() + PLANNED_WITHIN;
+        let mut again = Instant::now() + ASKED_AGAIN;
         let mut looks = ticks();
         loop {
             looks.tick().await;
+            if Instant::now() >= again {
+                // A cluster's replica gives up after 5 s, and says so in its log only.
+                again = Instant::now() + ASKED_AGAIN;
+                let _ = self.rival.planned(&self.old).await;
+            }
             let look = self.rival.look().await;
             if look.primary.is_some_and(|primary| primary != self.old) {
                 return Ok(());
