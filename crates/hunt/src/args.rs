@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_with_the_right_ones() {
         for (words, hint) in
-            [("--family herd", "swarm, wild, rough or stray"), ("--clients 0", "1 to 64")]
+            [("--family herd", "swarm, wild, rough, stray or twins"), ("--clients 0", "1 to 64")]
         {
             let all = ["xtask", "sim", "--seed", "7"].into_iter().chain(words.split_whitespace());
             let error = Args::try_parse_from(all).expect_err("refused").to_string();
