@@ -228,8 +228,9 @@ pub enum Denial {
 pub struct Beginning {
     /// Its epoch.
     pub epoch: Epoch,
-    /// Its stream.
-    pub replid: Replid,
+    /// The run of an agent that began it: no other line of this epoch has the same.
+    #[serde(default)]
+    pub begun_by: String,
     /// Where it began, on its own line.
     pub start: Offset,
     /// The same point on the parent's line.

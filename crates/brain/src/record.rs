@@ -133,8 +133,10 @@ pub struct Lineage {
     pub parent_epoch: Epoch,
     /// The stream id of the line it came from.
     pub parent_replid: Replid,
-    /// Its own stream ids, known only after the promotion; newest last.
-    pub replids: Vec<Replid>,
+    /// The run of an agent that wrote it: tells the two lines of an epoch apart which a restored
+    /// store has given twice (protocol-traces H9).
+    #[serde(default)]
+    pub begun_by: String,
     /// What an appointed primary must still hold (protocol-traces D6).
     pub appointed: Option<Stamp>,
 }

@@ -141,6 +141,7 @@ const ROUGH: &[(u64, &str)] = &[
         15_000_149,
         "what was written in an epoch that a restored store gave twice was not kept aside",
     ),
+    (21_003_122, "the same, where both lines of that epoch had begun at the same place"),
     (13_003_367, "who led again after a restored store did not send clients back to itself"),
     (13_002_063, "an empty copy led while one with data, back after long, was loading"),
     (2_000_496, "as in a swarm (3000204): a person's record, seen before its answer"),

@@ -447,7 +447,7 @@ impl Election {
             parent_start: self.memory.stamp.offset,
             parent_epoch: self.memory.stamp.epoch,
             parent_replid: self.memory.stamp.replid.clone(),
-            replids: Vec::new(),
+            begun_by: self.settings.boot.clone(),
             appointed: None,
         }
     }

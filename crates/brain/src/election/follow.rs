@@ -294,8 +294,7 @@ impl Memory {
 
     /// Whether the data here come from another line of that epoch than this one.
     fn contradicts(&self, begun: &Beginning) -> bool {
-        let place = |b: &Beginning| (b.start, b.parent_epoch, b.parent_start);
         let mine = self.history.iter().find(|b| b.epoch == begun.epoch);
-        begun.epoch <= self.stamp.epoch && mine.is_some_and(|b| place(b) != place(begun))
+        begun.epoch <= self.stamp.epoch && mine.is_some_and(|b| b != begun)
     }
 }

@@ -645,7 +645,7 @@ impl Election {
 pub(super) fn beginning_of(lineage: &Lineage) -> Beginning {
     Beginning {
         epoch: lineage.epoch,
-        replid: lineage.replids.last().cloned().unwrap_or_default(),
+        begun_by: lineage.begun_by.clone(),
         start: lineage.start,
         parent_start: lineage.parent_start,
         parent_epoch: lineage.parent_epoch,

@@ -44,7 +44,7 @@ mod tests {
     fn lines(all: &[(u64, u64, u64, u64)]) -> Vec<Beginning> {
         let line = |(epoch, start, parent, left): &(u64, u64, u64, u64)| Beginning {
             epoch: Epoch(*epoch),
-            replid: engine::Replid::default(),
+            begun_by: String::new(),
             start: Offset(*start),
             parent_start: Offset(*left),
             parent_epoch: Epoch(*parent),

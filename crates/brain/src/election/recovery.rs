@@ -263,7 +263,10 @@ impl Election {
             holder_from: start,
             copies: self.settings.durability.copies(),
         };
-        record.lineage = Some(Lineage { epoch, start, parent_start: start, ..Lineage::default() });
+        let begun_by = self.settings.boot.clone();
+        let parent_start = start;
+        record.lineage =
+            Some(Lineage { epoch, start, parent_start, begun_by, ..Lineage::default() });
         record.renewal = self.next_renewal();
         self.replace_alone(record, why, now);
     }

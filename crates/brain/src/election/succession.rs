@@ -385,7 +385,7 @@ impl Election {
             parent_start: start,
             parent_epoch: best.stamp.epoch,
             parent_replid: best.stamp.replid.clone(),
-            replids: Vec::new(),
+            begun_by: self.settings.boot.clone(),
             appointed: Some(best.stamp.clone()),
         });
         record.released = None;
