@@ -205,6 +205,7 @@ impl<P: Platform> EnginePort<P> {
         let nobody = Credentials::new(engine::config::AGENT_USER, String::new());
         let mut persistence_directives = parts.config.directives.borrow().clone();
         persistence_directives.retain(|name, _| engine::config::decides_persistence(name));
+        let admission = Admission::of(parts.me.name.clone());
         let port = Self {
             link: EngineLink::new(endpoint, nobody),
             durable: Durable::new(parts.config.persistence, false),
@@ -214,7 +215,7 @@ impl<P: Platform> EnginePort<P> {
             orders,
             gone,
             spare_gate: Mutex::new(None),
-            admission: Admission::default(),
+            admission,
             context: Context::default(),
             watch: ProcessWatch::default(),
             run: 0,

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use brain::MemberId;
+use brain::{MemberId, MemberName};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -111,14 +111,16 @@ impl Key {
         mac
     }
 
-    /// The password with which a member replicates: it can compute it before it knows any primary,
-    /// and that of a pod of the same name with another disk differs (failover.md 2.4).
-    pub fn replication_password(&self, id: &MemberId) -> String {
-        let parts: [&[u8]; 4] = [
-            b"interrex replication 1",
+    /// The password with which a member replicates from that one. That of a pod of the same name
+    /// with another disk differs (failover.md 2.4), and one for another opens nothing: whoever has
+    /// been given an address anew, or still listens there, is not taken for whom it was.
+    pub fn replication_password(&self, id: &MemberId, from: &MemberName) -> String {
+        let parts: [&[u8]; 5] = [
+            b"interrex replication 2",
             id.name.0.as_bytes(),
             id.pod.as_bytes(),
             id.state.as_bytes(),
+            from.0.as_bytes(),
         ];
         hex(&self.sign(&parts))
     }
@@ -213,13 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn passwords_differ_by_key_and_by_disk() {
+    fn passwords_differ_by_key_by_disk_and_by_whom_they_open() {
         let first = keys("0123456789abcdef").unwrap();
         let other = keys("fedcba9876543210").unwrap();
-        let password = first.first().replication_password(&member("a"));
-        assert_eq!(password, first.first().replication_password(&member("a")));
-        assert_ne!(password, first.first().replication_password(&member("b")));
-        assert_ne!(password, other.first().replication_password(&member("a")));
+        let of = |keys: &PeerKeys, disk, from| {
+            keys.first().replication_password(&member(disk), &MemberName::from(from))
+        };
+        let password = of(&first, "a", "cart-0");
+        assert_eq!(password, of(&first, "a", "cart-0"));
+        assert_ne!(password, of(&first, "b", "cart-0"));
+        assert_ne!(password, of(&first, "a", "cart-1"));
+        assert_ne!(password, of(&other, "a", "cart-0"));
         assert_eq!(password.len(), 64);
     }
 

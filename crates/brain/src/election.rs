@@ -198,7 +198,7 @@ impl Election {
             creation: None,
             letting_go: None,
             gate: None,
-            asks_made: 0,
+            asks_made: engine_side::first_number(&settings.boot),
             renewals: 0,
             short: None,
             alarm: None,
@@ -312,7 +312,9 @@ impl Election {
             }
             Message::Standing { ask, report } => self.on_standing(from, ask, &report, now),
             Message::PreVoteAsk(candidacy) => self.on_prevote_ask(from, &candidacy, now),
-            Message::PreVote { epoch, denied } => self.on_prevote(from, epoch, denied, now),
+            Message::PreVote { epoch, candidate, denied } => {
+                self.on_prevote(from, (epoch, &candidate), denied, now);
+            }
             Message::PromiseAsk(candidacy) => self.on_promise_ask(from, candidacy, now),
             Message::Promise(promise) => self.on_promise(from, *promise, now),
             Message::Written { version, record } => self.on_written(version, *record, now),

@@ -47,6 +47,10 @@ pub struct Memory {
     /// what the disk keeps.
     #[serde(alias = "led_until")]
     pub reached: Option<(Epoch, Offset)>,
+    /// Its engine could not read its files, which were moved aside: that it holds nothing is no
+    /// proof that they did not.
+    #[serde(default)]
+    pub damaged: bool,
     /// Ticks of this member's deaths as primary by its own fault, newest last.
     pub deaths: Vec<Tick>,
 }

@@ -44,6 +44,8 @@ pub enum Message {
     PreVote {
         /// Which candidacy.
         epoch: Epoch,
+        /// Whose: two pods of one name may both ask.
+        candidate: Incarnation,
         /// `None`: yes.
         denied: Option<Denial>,
     },
@@ -167,6 +169,10 @@ pub struct Standing {
     pub quarantined: bool,
     /// Could take a primary's load: disk and memory headroom.
     pub roomy: bool,
+    /// The record's holder was heard too recently to be gone, or somebody in this member's place
+    /// may have acknowledged it then (protocol-traces H10).
+    #[serde(default)]
+    pub holder_may_live: bool,
 }
 
 /// A request to lead.
@@ -191,6 +197,8 @@ pub struct Candidacy {
 pub struct Promise {
     /// e′.
     pub epoch: Epoch,
+    /// To whom: two pods of one name may both ask.
+    pub candidate: Incarnation,
     /// As asked.
     pub for_epoch: Epoch,
     /// As asked.

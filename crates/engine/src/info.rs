@@ -126,6 +126,8 @@ pub struct Persistence {
     pub aof_rewrite_ok: Option<bool>,
     /// How often an fsync kept writes waiting.
     pub aof_delayed_fsync: Option<u64>,
+    /// `aof_pending_bio_fsync`: fsyncs that have begun, or wait for their thread.
+    pub aof_pending_fsync: Option<u64>,
 }
 
 /// Counters since the start, or since `CONFIG RESETSTAT`.

@@ -351,6 +351,7 @@ fn standing(stamp: Stamp, exact: bool, attached_in: Option<Epoch>) -> Standing {
         stopping: false,
         quarantined: false,
         roomy: true,
+        holder_may_live: false,
     }
 }
 

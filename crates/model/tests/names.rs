@@ -63,7 +63,7 @@ fn every_step_of_the_specification_is_one_of_the_model() {
 }
 
 /// Cures that no row here takes out, and why.
-const ELSEWHERE: [(Cure, &str); 9] = [
+const ELSEWHERE: [(Cure, &str); 10] = [
     (Cure::HandoverKeepsOld, "without it nobody leads: nothing here asks that somebody does"),
     (Cure::TakeBackRelease, "the same"),
     (Cure::StandingNeedsNoExactness, "the same"),
@@ -71,6 +71,7 @@ const ELSEWHERE: [(Cure, &str); 9] = [
     (Cure::FencedIsNotSeen, "the same; here it is the second of a pair"),
     (Cure::DeadEndStart, "no engine of these worlds starts as a primary"),
     (Cure::CertificateOfOneRun, "no death certificate ends a wait in these worlds"),
+    (Cure::StrangersTell, "nobody without a seat hears a holder in these worlds"),
     (Cure::RouteByEpoch, "there are no routes in these worlds"),
     (Cure::HighestLeads, "the other rules stand in the way of every order of steps found"),
 ];

@@ -100,6 +100,7 @@ ends_well! {
     holding::h7_recovery,
     holding::h8,
     holding::strangers_tell,
+    holding::strangers_tell_of_an_empty_one,
     holding::order,
     holding::late_acks,
     holding::promise_on_disk,

@@ -148,13 +148,19 @@ const ROUGH: &[(u64, &str)] = &[
 ];
 
 /// The same, in stray worlds.
-const STRAY: &[(u64, &str)] =
-    &[(3941, "a late first answer without a gate was called a later primary's (of the checker)")];
+const STRAY: &[(u64, &str)] = &[
+    (3941, "a late first answer without a gate was called a later primary's (of the checker)"),
+    (
+        21_006_799,
+        "who was sent to a new primary was let in by a deposed one's engine at its address",
+    ),
+];
 
 /// The same, in worlds of twins.
 const TWINS: &[(u64, &str)] = &[
     (1529, "a new pod on an old disk led beside the primary, whom its seat's old pod acknowledged"),
     (3175, "the same, where the one seat had just been wiped"),
+    (21_006_450, "the same, where the holder's old pod was heard by a member without a seat"),
     (4052, "the same beside a lone primary, whose record stood still for half a minute"),
 ];
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use brain::MemberId;
+use brain::{MemberId, MemberName};
 use client::ClientError;
 use engine::config::REPLICATION_RULES;
 
@@ -14,12 +14,19 @@ use crate::keys::{PeerKeys, REPLICATION_PREFIX, replication_user};
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// What was last put in force in this run of the engine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Admission {
+    /// Whose engine it is.
+    me: MemberName,
     current: Option<(Vec<MemberId>, PeerKeys)>,
 }
 
 impl Admission {
+    /// Of an engine of this member; what is in force there is not known.
+    pub(crate) fn of(me: MemberName) -> Self {
+        Self { me, current: None }
+    }
+
     /// A new engine process knows no replication user.
     pub(crate) fn reset(&mut self) {
         self.current = Some((Vec::new(), PeerKeys::none()));
@@ -67,17 +74,19 @@ impl Admission {
                 // A re-created pod or another disk under the old name: the old one's link goes.
                 shut(link, &user).await?;
             }
-            link.command(&open_rule(member, &user, keys), DEADLINE).await?;
+            link.command(&open_rule(member, &self.me, keys), DEADLINE).await?;
         }
         self.current = Some((wanted, keys.clone()));
         Ok(())
     }
 }
 
-fn open_rule(member: &MemberId, user: &str, keys: &PeerKeys) -> Vec<String> {
+fn open_rule(member: &MemberId, from: &MemberName, keys: &PeerKeys) -> Vec<String> {
+    let user = replication_user(&member.name);
     let mut words: Vec<String> =
-        ["ACL", "SETUSER", user, "reset", "on"].into_iter().map(str::to_owned).collect();
-    words.extend(keys.all().iter().map(|key| format!(">{}", key.replication_password(member))));
+        ["ACL", "SETUSER", &user, "reset", "on"].into_iter().map(str::to_owned).collect();
+    let passwords = keys.all().iter().map(|key| key.replication_password(member, from));
+    words.extend(passwords.map(|password| format!(">{password}")));
     words.extend(REPLICATION_RULES.split_whitespace().map(str::to_owned));
     words
 }

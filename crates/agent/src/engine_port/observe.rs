@@ -143,6 +143,8 @@ pub(crate) struct Durable {
     aof_behind: bool,
     last_save: Option<u64>,
     before_save: Offset,
+    /// The last look at which no fsync was under way, and whether one was since.
+    idle: (Option<Tick>, bool),
 }
 
 impl Durable {
@@ -157,6 +159,7 @@ impl Durable {
             aof_behind,
             last_save: None,
             before_save: Offset(0),
+            idle: (None, false),
         }
     }
 
@@ -190,8 +193,10 @@ impl Durable {
         let continues = self.replid == *replid || replid2 == Some(&self.replid);
         let back = self.positions.back().is_some_and(|(_, last)| offset < *last);
         if first && self.aof_behind {
-            // Loaded from the snapshot of a clean stop: that much is on the disk.
-            self.certain = offset;
+            // Loaded from the snapshot of a clean stop: that much is on the disk. Of a file that is
+            // written at every command nothing is, before it is first written anew.
+            let always = self.persistence == Persistence::AofAlways;
+            self.certain = if always { Offset(0) } else { offset };
         } else if first || !continues || back {
             self.positions.clear();
             self.certain = Offset(0);
@@ -216,12 +221,27 @@ impl Durable {
             self.aof_behind = false;
             self.positions.drain(..self.positions.len() - 1);
         }
-        let lag = match self.persistence {
-            Persistence::AofAlways => Span::ZERO,
-            _ => EVERYSEC_LAG,
-        };
+        if self.persistence == Persistence::AofAlways {
+            return self.certain_until(asked);
+        }
+        if persistence.aof_pending_fsync.is_some_and(|pending| pending > 0) {
+            self.idle.1 = true;
+            return;
+        }
+        if let (Some(idle), true) = self.idle {
+            // What stood before the fsync began that has ended now; all else waits for the next.
+            self.certain_until(idle);
+            self.positions.iter_mut().for_each(|(at, _)| *at = asked);
+        } else if asked.since(Tick(0)) >= EVERYSEC_LAG {
+            self.certain_until(asked.before(EVERYSEC_LAG));
+        }
+        self.idle = (Some(asked), false);
+    }
+
+    /// The disk has what was there at every look until then.
+    fn certain_until(&mut self, until: Tick) {
         while let Some((at, offset)) = self.positions.front().copied() {
-            if asked.since(at) < lag {
+            if at > until {
                 break;
             }
             self.certain = self.certain.max(offset);

@@ -48,7 +48,7 @@ impl<P: Platform> EnginePort<P> {
         let Some(at) = self.parts.platform.roster().peer(member) else {
             return Err(format!("the address of {member} is not known yet"));
         };
-        self.replicate_as_itself().await?;
+        self.replicate_as_itself(member).await?;
         let port = at.engine_port.to_string();
         self.context.led = None;
         self.link.command(&["REPLICAOF", &at.engine_host, &port], DEADLINE).await?;
@@ -56,9 +56,10 @@ impl<P: Platform> EnginePort<P> {
         Ok(())
     }
 
-    /// What this member replicates as: it follows from the peer key and its own identity.
-    async fn replicate_as_itself(&mut self) -> Result<(), String> {
-        let password = self.parts.keys.borrow().first().replication_password(&self.parts.me);
+    /// What this member replicates as: it follows from the peer key, its own identity, and whose
+    /// stream it wants.
+    async fn replicate_as_itself(&mut self, from: &MemberName) -> Result<(), String> {
+        let password = self.parts.keys.borrow().first().replication_password(&self.parts.me, from);
         let user = replication_user(&self.parts.me.name);
         for (name, value) in [("masteruser", user.as_str()), ("masterauth", password.as_str())] {
             self.link.command(&["CONFIG", "SET", name, value], DEADLINE).await?;
@@ -74,8 +75,8 @@ impl<P: Platform> EnginePort<P> {
         }
         let keys = self.parts.keys.borrow().clone();
         let mut taken = self.admission.renew(&mut self.link, &keys).await;
-        if self.context.followed.is_some() {
-            taken = taken.and(self.replicate_as_itself().await);
+        if let Some((from, ..)) = self.context.followed.clone() {
+            taken = taken.and(self.replicate_as_itself(&from).await);
         }
         self.owes_keys = taken.is_err();
         if let Err(error) = taken {

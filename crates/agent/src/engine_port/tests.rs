@@ -53,7 +53,7 @@ impl Bare {
 
     async fn follow(&mut self, port: u16, id: &MemberId, keys: &PeerKeys) {
         let user = crate::keys::replication_user(&id.name);
-        let password = keys.first().replication_password(id);
+        let password = keys.first().replication_password(id, &primary_name());
         self.command(&["CONFIG", "SET", "masteruser", &user, "masterauth", &password]).await;
         self.command(&["REPLICAOF", "127.0.0.1", &port.to_string()]).await;
     }
@@ -64,6 +64,11 @@ impl Drop for Bare {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whose engine the replicas of these tests are sent to.
+fn primary_name() -> brain::MemberName {
+    brain::MemberName::from("cart-0")
 }
 
 fn spawn(directory: &Path, port: u16) -> Child {
@@ -102,7 +107,7 @@ fn attached(count: u32) -> impl Fn(&Info) -> bool {
 async fn who_is_switched_off_is_out_and_stays_out() {
     let keys = keys("0123456789abcdef");
     let (mut primary, mut replica) = (Bare::start().await, Bare::start().await);
-    let mut admission = Admission::default();
+    let mut admission = Admission::of(primary_name());
     admission.reset();
     let member = id("cart-1", "disk-1");
     replica.follow(primary.port, &member, &keys).await;
@@ -125,10 +130,32 @@ async fn who_is_switched_off_is_out_and_stays_out() {
 }
 
 #[tokio::test]
+async fn a_password_for_another_primary_opens_nothing() {
+    let keys = keys("0123456789abcdef");
+    let (mut here, mut replica) = (Bare::start().await, Bare::start().await);
+    // Another engine stands at the address by which the replica was sent to cart-0.
+    let mut admission = Admission::of(brain::MemberName::from("cart-2"));
+    let member = id("cart-1", "disk-1");
+    admission.admit(&mut here.link, std::slice::from_ref(&member), &keys).await.unwrap();
+    replica.follow(here.port, &member, &keys).await;
+    let tried = |info: &Info| info.replication.link_up == Some(false);
+    replica.until("it to try", tried).await;
+    let watched = Instant::now();
+    while watched.elapsed() < Duration::from_secs(3) {
+        let info = here.info().await.expect("it answers");
+        assert_eq!(info.replication.connected_replicas, Some(0), "it was let in");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut admission = Admission::of(primary_name());
+    admission.admit(&mut here.link, &[member], &keys).await.unwrap();
+    here.until("the replica that was sent to this one", attached(1)).await;
+}
+
+#[tokio::test]
 async fn another_disk_under_the_same_name_has_another_password() {
     let keys = keys("0123456789abcdef");
     let (mut primary, mut replica) = (Bare::start().await, Bare::start().await);
-    let mut admission = Admission::default();
+    let mut admission = Admission::of(primary_name());
     admission.reset();
     let (old, new) = (id("cart-1", "old-disk"), id("cart-1", "new-disk"));
     replica.follow(primary.port, &old, &keys).await;
@@ -146,7 +173,7 @@ async fn who_is_let_in_already_may_come_back_by_a_new_key() {
     let old = keys("0123456789abcdef");
     let both = keys("fedcba9876543210\n0123456789abcdef");
     let (mut primary, mut replica) = (Bare::start().await, Bare::start().await);
-    let mut admission = Admission::default();
+    let mut admission = Admission::of(primary_name());
     let member = id("cart-1", "disk");
     replica.follow(primary.port, &member, &old).await;
     admission.admit(&mut primary.link, std::slice::from_ref(&member), &old).await.unwrap();
@@ -165,7 +192,7 @@ async fn a_member_that_signs_with_the_old_key_replicates_while_keys_rotate() {
     let old = keys("0123456789abcdef");
     let both = keys("fedcba9876543210\n0123456789abcdef");
     let (mut primary, mut replica) = (Bare::start().await, Bare::start().await);
-    let mut admission = Admission::default();
+    let mut admission = Admission::of(primary_name());
     let member = id("cart-1", "disk");
     replica.follow(primary.port, &member, &old).await;
     admission.admit(&mut primary.link, &[member], &both).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cure::Cure;
 use crate::effect::{Act, RequestId};
-use crate::identity::{Epoch, MemberName};
+use crate::identity::{Epoch, Incarnation, MemberName};
 use crate::input::StoreOutcome;
 use crate::message::{Candidacy, Denial, Message, Promise, Standing};
 use crate::reason::Reason;
@@ -198,12 +198,13 @@ impl Election {
     pub(super) fn on_prevote(
         &mut self,
         from: &MemberName,
-        epoch: Epoch,
+        of: (Epoch, &Incarnation),
         denied: Option<Denial>,
         now: Tick,
     ) {
         let Some(candidate) = &mut self.candidate else { return };
-        if candidate.asked.epoch != epoch || !matches!(candidate.stage, Stage::PreVote(_)) {
+        let mine = (candidate.asked.epoch, &candidate.asked.candidate) == of;
+        if !mine || !matches!(candidate.stage, Stage::PreVote(_)) {
             return;
         }
         candidate.answered.insert(from.clone());
@@ -307,7 +308,7 @@ impl Election {
         let keeps = self.settings.keeps(Cure::PromiseForElectorate);
         let Some(candidate) = &mut self.candidate else { return };
         let asked = &candidate.asked;
-        let same = promise.epoch == asked.epoch
+        let same = (promise.epoch, &promise.candidate) == (asked.epoch, &asked.candidate)
             && (!keeps
                 || (promise.for_epoch, promise.for_version)
                     == (asked.for_epoch, asked.for_version));

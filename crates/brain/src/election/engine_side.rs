@@ -61,6 +61,12 @@ enum Purpose {
     Other,
 }
 
+/// From where a run of an agent counts what its peers repeat to it: no two runs count alike.
+pub(super) fn first_number(boot: &str) -> u64 {
+    let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    boot.bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 16
+}
+
 /// The engine as this member knows it.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct EngineSide {
@@ -103,8 +109,6 @@ pub(crate) struct EngineSide {
 impl EngineSide {
     /// `boot`: no two runs of an agent count their links alike.
     pub(crate) fn new(boot: &str, now: Tick) -> Self {
-        let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        let first_link = boot.bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 16;
         Self {
             run: 0,
             phase: Phase::Absent,
@@ -122,7 +126,7 @@ impl EngineSide {
             start_at: now,
             quick_deaths: 0,
             started_at: now,
-            link_run: first_link,
+            link_run: first_number(boot),
             admitted: None,
             min_replicas: None,
             aside_for: None,
@@ -657,6 +661,7 @@ impl Election {
         if !self.settings.persistent {
             self.memory.stamp.complete = false;
         }
+        self.memory.damaged |= exit == Exit::BadData && self.settings.persistent;
         self.dirty = true;
     }
 

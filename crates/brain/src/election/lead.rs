@@ -408,12 +408,13 @@ impl Election {
 
     pub(super) fn on_ack(&mut self, from: &MemberName, ack: &Ack, now: Tick) {
         self.learn_standing(from, &ack.report, now);
-        if let Some(stands) = ack.nack {
-            return self.on_newer_epoch(stands, now);
-        }
         let Some(leading) = &mut self.leading else { return };
         if ack.epoch != leading.epoch {
+            // Of an earlier heartbeat, or of one from another pod of this name.
             return;
+        }
+        if let Some(stands) = ack.nack {
+            return self.on_newer_epoch(stands, now);
         }
         if leading.named.is_some_and(|named| ack.seq >= named) {
             leading.acknowledged.insert(ack.report.who.id.clone());

@@ -57,6 +57,7 @@ mod tests {
             stopping: false,
             quarantined: false,
             roomy: true,
+            holder_may_live: false,
         }
     }
 

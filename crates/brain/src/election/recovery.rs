@@ -61,6 +61,10 @@ impl Election {
             self.blocked = Some(format!("RecoveryBlocked: this copy is empty, and {why}"));
             return;
         }
+        if self.memory.damaged && !self.memory.stamp.complete {
+            let text = "the files here could not be read and were moved aside: a person decides";
+            self.blocked = Some(format!("RecoveryBlocked: {text}"));
+        }
         if self.blocked.is_some() {
             return;
         }
@@ -201,7 +205,8 @@ impl Election {
         }
         let reports = self.recent_reports(now);
         let everybody = self.settings.others().all(|m| reports.contains_key(m));
-        let nobody_has = reports.values().all(|r| r.ready && (r.lost || r.virgin));
+        let nothing = |r: &&Standing| r.ready && (r.lost || r.virgin) && !r.holder_may_live;
+        let nobody_has = reports.values().all(|r| nothing(&r)) && !self.holder_may_live(now);
         // A last holder that is silent may still lead where nobody hears it, for ever if its
         // electorate is empty (failover.md 2.4 Hold).
         let last = record.holder.as_ref().map(|h| &h.id.name);

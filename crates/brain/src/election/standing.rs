@@ -33,6 +33,7 @@ impl Election {
             stopping: self.stopping.is_some(),
             quarantined: self.is_quarantined(),
             roomy: self.short.is_none() && !self.refuses_writes(),
+            holder_may_live: self.holder_may_live(self.clock),
         }
     }
 
@@ -60,6 +61,7 @@ impl Election {
             && !self.memory.stamp.complete
             && self.engine.view.as_ref().is_some_and(|v| v.keys == 0)
             && !self.is_virgin()
+            && !self.memory.damaged
             && self.engine.is_detached()
     }
 
@@ -215,6 +217,8 @@ impl Election {
         stamp.replid = view.replid.clone();
         stamp.offset = offset;
         stamp.complete = true;
+        self.memory.damaged = false;
+        let stamp = &mut self.memory.stamp;
         stamp.origin = false;
         let at_start = offset >= beat.lineage.start || !self.settings.keeps(Cure::EpochAtStart);
         if at_start {
@@ -357,6 +361,16 @@ impl Election {
             let new_link = peer.link_seen.0 != report.link_run || peer.is_another_run(report);
             if new_link {
                 peer.link_seen = (report.link_run, now);
+            }
+            // Of two pods of one name the one counts whose seat it is, while it acknowledges.
+            let seated =
+                self.leading.as_ref().zip(peer.report.as_ref()).is_some_and(|(l, (r, _))| {
+                    let recent = self.settings.timing.heartbeat.scaled(4, 1);
+                    let acks = l.authority.acked_at(&r.who.id);
+                    r.who.id != report.who.id && acks.is_some_and(|at| now.since(at) < recent)
+                });
+            if seated {
+                return;
             }
             peer.report = Some((report.clone(), now));
             // A member that is not exact becomes so by an offset that is younger than its link.

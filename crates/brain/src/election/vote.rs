@@ -35,7 +35,8 @@ impl Election {
     pub(super) fn on_prevote_ask(&mut self, from: &MemberName, asked: &Candidacy, now: Tick) {
         self.yield_to_better(asked, now);
         let denied = self.objection(asked, now);
-        let message = Message::PreVote { epoch: asked.epoch, denied };
+        let candidate = asked.candidate.clone();
+        let message = Message::PreVote { epoch: asked.epoch, candidate, denied };
         self.send(from, message, Reason::routine("prevote"));
     }
 
@@ -153,7 +154,7 @@ impl Election {
     /// What a member without a seat knows of the holder. Its own acks hold nobody's authority, but
     /// where all seats are said to be lost, others may live on under their names (protocol-traces
     /// H7): it hears the holder that they hold, or it has come in the place of one just now.
-    fn holder_may_live(&self, now: Tick) -> bool {
+    pub(super) fn holder_may_live(&self, now: Tick) -> bool {
         let Some((record, holder)) = self.store.record().zip(self.store.holder()) else {
             return false;
         };
@@ -247,6 +248,7 @@ impl Election {
         }
         let promise = Promise {
             epoch: asked.epoch,
+            candidate: asked.candidate.clone(),
             for_epoch: asked.for_epoch,
             for_version: asked.for_version,
             denied,

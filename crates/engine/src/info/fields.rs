@@ -124,6 +124,7 @@ impl<'a> Fields<'a> {
             aof_write_ok: self.is("aof_last_write_status", "ok"),
             aof_rewrite_ok: self.is("aof_last_bgrewrite_status", "ok"),
             aof_delayed_fsync: self.number("aof_delayed_fsync"),
+            aof_pending_fsync: self.number("aof_pending_bio_fsync"),
         }
     }
 

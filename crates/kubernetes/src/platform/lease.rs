@@ -44,7 +44,13 @@ pub fn decode(lease: &Lease) -> Result<Record, RecordError> {
     let annotations = lease.metadata.annotations.as_ref();
     let text = |name: &str| annotations.and_then(|all| all.get(name)).map(String::as_str);
     let members: Option<Vec<MemberName>> = parse(MEMBERS_ANNOTATION, text(MEMBERS_ANNOTATION))?;
-    let handover: Option<HandoverWish> = parse(HANDOVER_ANNOTATION, text(HANDOVER_ANNOTATION))?;
+    // A person's hand may have written it: what nobody can read is no wish, and no reason to be
+    // without a record. The next write takes it away.
+    let handover: Option<HandoverWish> = parse(HANDOVER_ANNOTATION, text(HANDOVER_ANNOTATION))
+        .unwrap_or_else(|error| {
+            tracing::warn!(error = in_words(&error), "a wish for a handover is not heeded");
+            None
+        });
     let mut record = match parse::<Record>(RECORD_ANNOTATION, text(RECORD_ANNOTATION))? {
         Some(record) => record,
         None => Record::first(Vec::new(), lease_ms(lease)),
@@ -208,7 +214,9 @@ impl RecordStore for LeaseRecord {
         };
         // It was deleted: another version than expected stands there, so to speak.
         let written = written.ok_or(StoreError::Conflict)?;
-        Ok(self.note(&written)?.0)
+        // It stands: what the server shows of it is not asked.
+        self.base().clone_from(&written.metadata);
+        Ok(version(&written.metadata))
     }
 
     async fn changed(

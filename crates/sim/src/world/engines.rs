@@ -328,8 +328,8 @@ impl World {
         }
     }
 
-    fn send_wire(&mut self, from: usize, to: usize, conn: u64, wire: Wire, slow: u64) {
-        let to = self.far_end(from, to, conn, &wire);
+    fn send_wire(&mut self, from: usize, to: usize, conn: u64, mut wire: Wire, slow: u64) {
+        let to = self.far_end(from, to, conn, &mut wire);
         if from == to {
             return;
         }
@@ -339,10 +339,12 @@ impl World {
     }
 
     /// Who is at the other end: whoever stood at the address when it was dialled.
-    fn far_end(&mut self, from: usize, to: usize, conn: u64, wire: &Wire) -> usize {
-        if matches!(wire, Wire::Psync { .. })
+    fn far_end(&mut self, from: usize, to: usize, conn: u64, wire: &mut Wire) -> usize {
+        if let Wire::Psync { user, .. } = wire
             && let Some(other) = self.reused.get(&to).filter(|other| **other != from)
         {
+            // The password is for whom it dialled, and nobody else's user has that.
+            user.state = format!("{} for {}", user.state, self.names[to]);
             self.strayed.insert(conn, (from, *other));
             return *other;
         }

@@ -173,10 +173,19 @@ pub(crate) fn late_acks(cast: Cast) -> Ending {
 /// a new pod has its disk. Both seats are wiped in one instant, and those who come in their place
 /// hold nothing: all have answered, yet what was acknowledged to A a moment ago still counts.
 pub(crate) fn strangers_tell(cast: Cast) -> Ending {
+    all_seats_are_wiped(true, cast)
+}
+
+/// The same where A's new pod has nothing either: nobody has, so it would begin anew.
+pub(crate) fn strangers_tell_of_an_empty_one(cast: Cast) -> Ending {
+    all_seats_are_wiped(false, cast)
+}
+
+fn all_seats_are_wiped(keeps_disk: bool, cast: Cast) -> Ending {
     let mut s = begun(3, cast);
     s.put(0);
     let paths = vec![(Plane::Store, 0, OUTSIDE), (Plane::Store, OUTSIDE, 0)];
-    s.fault(Fault::Twin { member: 0, keeps_disk: true, paths, lasts: FOR_EVER });
+    s.fault(Fault::Twin { member: 0, keeps_disk, paths, lasts: FOR_EVER });
     let twin = 3;
     s.until("A's new pod runs", 10_000, |w| w.members[3].agent.is_some());
     s.pass(8_000);

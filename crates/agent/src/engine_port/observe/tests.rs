@@ -153,6 +153,34 @@ fn a_full_sync_takes_everything_back_until_the_append_only_file_is_whole_again()
 }
 
 #[test]
+fn everysec_is_certain_of_nothing_that_an_fsync_has_not_ended_for() {
+    let at = |ms: u64| Tick(ms * 1_000_000);
+    let hangs = |offset| {
+        let mut info = primary(offset, "");
+        info.persistence.aof_pending_fsync = Some(1);
+        info
+    };
+    let mut durable = Durable::new(Persistence::AofEverysec, false);
+    durable.see(&primary(100, ""), at(0));
+    assert_eq!(durable.see(&hangs(200), at(1000)), Offset(0));
+    assert_eq!(durable.see(&hangs(300), at(20_000)), Offset(0), "for however long it hangs");
+    // It has begun after the look at 100; what came later waits for the next one.
+    assert_eq!(durable.see(&primary(400, ""), at(20_100)), Offset(100));
+    assert_eq!(durable.see(&primary(500, ""), at(21_000)), Offset(100));
+    assert_eq!(durable.see(&primary(500, ""), at(22_100)), Offset(400));
+}
+
+#[test]
+fn a_snapshot_of_a_clean_stop_is_no_append_only_file() {
+    let mut info = primary(500, "");
+    info.persistence.aof_rewriting = Some(true);
+    let mut always = Durable::new(Persistence::AofAlways, true);
+    assert_eq!(always.see(&info, Tick(0)), Offset(0));
+    let mut everysec = Durable::new(Persistence::AofEverysec, true);
+    assert_eq!(everysec.see(&info, Tick(0)), Offset(500));
+}
+
+#[test]
 fn a_full_sync_that_no_look_saw_takes_everything_back_too() {
     let at = |ms: u64| Tick(ms * 1_000_000);
     let rewriting = |offset| {

@@ -152,6 +152,22 @@ fn an_engine_that_ends_while_it_loads_changes_nothing_that_is_known_of_its_files
     assert!(!election.memory.clean && !election.memory.exact);
 }
 
+#[test]
+fn whose_files_could_not_be_read_does_not_say_that_it_had_nothing() {
+    let empty = || EngineView { keys: 0, replid: Replid::default(), offset: None, ..loaded() };
+    let mut wiped = started(false);
+    wiped.on_exited(1, Exit::Signal(9), NOW);
+    let mut unread = started(false);
+    unread.on_exited(1, Exit::BadData, NOW);
+    for (election, lost) in [(&mut wiped, true), (&mut unread, false)] {
+        // What could not be read was moved aside: the engine finds no files.
+        election.on_started(2, false, NOW);
+        election.on_seen(2, NOW, empty(), NOW);
+        assert_eq!(election.standing().lost, lost);
+        assert!(!election.memory.stamp.complete);
+    }
+}
+
 /// A member whose engine was seen in a full sync, and then without a link, with this in it.
 fn synced_unseen(replid: &Replid, offset: Option<u64>, keys: u64) -> Election {
     let mut election = started(true);

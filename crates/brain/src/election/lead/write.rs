@@ -184,6 +184,8 @@ impl Election {
         let renew = self.settings.timing.renew;
         if let Some(leading) = &mut self.leading {
             leading.next_renew = now + renew.scaled(1, 2);
+            // However seldom it rests to be written: this time it was due.
+            leading.renew_now |= matches!(kind, CasKind::Renew);
         }
         let text = format!("the record was not written ({kind:?}): {error}");
         self.out.note(Reason::detail("store", text.clone()));

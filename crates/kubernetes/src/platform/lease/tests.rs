@@ -78,3 +78,14 @@ fn an_annotation_that_cannot_be_read_is_named() {
     let error = decode(&lease).unwrap_err().to_string();
     assert!(error.contains(RECORD_ANNOTATION), "{error}");
 }
+
+#[test]
+fn a_wish_that_cannot_be_read_is_none_and_goes_with_the_next_write() {
+    let mut lease = encode(&record(), ObjectMeta::default(), Timestamp::UNIX_EPOCH);
+    let annotations = lease.metadata.annotations.as_mut().unwrap();
+    annotations.insert(HANDOVER_ANNOTATION.to_owned(), "cart-1".to_owned());
+    let read = decode(&lease).unwrap();
+    assert_eq!(read, Record { handover: None, ..record() });
+    let next = encode(&read, lease.metadata, Timestamp::UNIX_EPOCH);
+    assert!(!next.metadata.annotations.unwrap().contains_key(HANDOVER_ANNOTATION));
+}
