@@ -41,6 +41,12 @@ const SCRIPTS: &[(Cure, &str, &str, Script)] = &[
     (Cure::WholeIdentity, "I1", "h7", holding::h7),
     (Cure::WaitAfterRestart, "I1", "h8", holding::h8),
     (Cure::StrangersTell, "I1", "strangers_tell", holding::strangers_tell),
+    (
+        Cure::StrangersTell,
+        "I1",
+        "strangers_tell_of_an_empty_one",
+        holding::strangers_tell_of_an_empty_one,
+    ),
     (Cure::DetachBeforePromise, "I2", "d1", standing::d1),
     (Cure::PrimaryAdmits, "I2", "d2", data::d2),
     (Cure::SomebodyStands, "I2", "d3", data::d3),

@@ -205,8 +205,8 @@ impl Election {
         }
         let reports = self.recent_reports(now);
         let everybody = self.settings.others().all(|m| reports.contains_key(m));
-        let nothing = |r: &&Standing| r.ready && (r.lost || r.virgin) && !r.holder_may_live;
-        let nobody_has = reports.values().all(|r| nothing(&r)) && !self.holder_may_live(now);
+        let nothing = |r: &Standing| r.ready && (r.lost || r.virgin) && !r.holder_may_live;
+        let nobody_has = reports.values().all(|r| nothing(r)) && !self.holder_may_live(now);
         // A last holder that is silent may still lead where nobody hears it, for ever if its
         // electorate is empty (failover.md 2.4 Hold).
         let last = record.holder.as_ref().map(|h| &h.id.name);
