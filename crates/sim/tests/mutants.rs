@@ -167,9 +167,12 @@ fn declared() -> Vec<String> {
 
 #[test]
 fn every_cure_is_missed_by_a_script() {
-    let alone = SCRIPTS.iter().map(|(cure, ..)| cure);
+    // Several scripts of one cure stand together.
+    let mut alone: Vec<&Cure> = SCRIPTS.iter().map(|(cure, ..)| cure).collect();
+    alone.dedup();
     let paired = PAIRS.iter().map(|(cure, ..)| cure);
-    let mut listed: Vec<String> = alone.chain(paired).map(|cure| format!("{cure:?}")).collect();
+    let all = alone.into_iter().chain(paired);
+    let mut listed: Vec<String> = all.map(|cure| format!("{cure:?}")).collect();
     listed.sort();
     let mut declared = declared();
     declared.sort();
