@@ -42,9 +42,10 @@ bench: engine build ## throughput of a group's engine against the same engine ba
 chaos: engine build ## kills, freezes and cuts a throw-away group, and measures the write gaps
 	$(INTERREX) chaos
 
-hunt: ## hunts in simulated worlds for MINUTES=10, or tells the one of SEED=… event by event
-	@if [ -n "$(SEED)" ]; then $(CARGO) xtask sim --seed $(SEED); \
-	else $(CARGO) xtask hunt --minutes $${MINUTES:-10} --first $${FIRST:-100000}; fi
+hunt: ## hunts in simulated worlds for MINUTES=10, or tells the one of SEED=… event by event (FAMILY=…)
+	@of="$(if $(FAMILY),--family $(FAMILY))"; \
+	if [ -n "$(SEED)" ]; then $(CARGO) xtask sim --seed $(SEED) $$of; \
+	else $(CARGO) xtask hunt --minutes $${MINUTES:-10} --first $${FIRST:-100000} $$of; fi
 
 mutants: ## takes one rule of the protocol out at a time: the checkers must see each
 	$(CARGO) test --locked -p interrex-sim --test mutants -- --nocapture --test-threads=1

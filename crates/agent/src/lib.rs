@@ -273,8 +273,12 @@ impl<P: Platform> Beginning<P> {
         .map_err(|source| AgentError::Runtime { what: "start the engine's thread", source })?;
         port.judge_gate(&engine).await?;
         port.check()?;
-        let identity =
-            Identity { group: config.group.as_str().into(), me: settings.me.clone(), keys };
+        let identity = Identity {
+            group: config.group.as_str().into(),
+            me: settings.me.clone(),
+            pod: settings.pod.as_str().into(),
+            keys,
+        };
         let peers = Peers::start(&identity, &platform, &settings.members, place.peers, &inbox);
         let (route, routes) = watch::channel(None);
         let store_timeout = settings.timing.store_timeout();

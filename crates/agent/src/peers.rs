@@ -30,6 +30,8 @@ pub(crate) struct Identity {
     pub(crate) group: Arc<str>,
     /// This member.
     pub(crate) me: MemberName,
+    /// Its pod.
+    pub(crate) pod: Arc<str>,
     /// The keys; two while they rotate.
     pub(crate) keys: watch::Receiver<PeerKeys>,
 }

@@ -1,7 +1,8 @@
 //! The others' ways to us: who is not of this group or does not know its key is refused, and why is
 //! said to both sides.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use brain::{Input, MemberName, Message};
@@ -22,11 +23,15 @@ const CONNECTIONS: usize = 64;
 /// A peer that says nothing for so long has another connection by now, or none.
 const SILENCE: Duration = Duration::from_secs(5 * IDLE.as_secs());
 
+/// How the newest connection of a peer's pod is ended.
+type Known = Arc<Mutex<BTreeMap<(MemberName, String), Arc<Notify>>>>;
+
 /// Accepts for ever.
 pub(super) async fn run(listener: TcpListener, identity: Identity, awake: Awake, inbox: Inbox) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
-    // The newest connection of each peer, and how it is ended.
-    let known = Awake::default();
+    // The newest connection of each peer's pod, and how it is ended. Two pods of one name do not
+    // end each other's: one was deleted by force and lives on.
+    let known = Known::default();
     let mut tasks = JoinSet::new();
     let mut refusals = String::new();
     loop {
@@ -54,13 +59,13 @@ pub(super) async fn run(listener: TcpListener, identity: Identity, awake: Awake,
         let (inbox, known) = (inbox.clone(), Arc::clone(&known));
         tasks.spawn(async move {
             let _permit = permit;
-            let (stream, session, peer) = greet(stream, &identity, &awake).await?;
+            let (stream, session, peer, pod) = greet(stream, &identity, &awake).await?;
             tracing::debug!(%peer, %from, "a peer has come");
             if let Some(retry) = lock(&awake).get(&peer) {
                 retry.notify_one();
             }
             let replaced = Arc::new(Notify::new());
-            if let Some(old) = lock(&known).insert(peer.clone(), Arc::clone(&replaced)) {
+            if let Some(old) = lock(&known).insert((peer.clone(), pod), Arc::clone(&replaced)) {
                 // Its newest connection is the one that it uses.
                 old.notify_one();
             }
@@ -79,7 +84,7 @@ async fn greet(
     mut stream: TcpStream,
     identity: &Identity,
     members: &Awake,
-) -> Result<(TcpStream, Session, MemberName), PeerError> {
+) -> Result<(TcpStream, Session, MemberName, String), PeerError> {
     stream.set_nodelay(true)?;
     let greeting = frame::read(&mut stream, frame::DEADLINE).await?;
     let hello: Hello = serde_json::from_slice(&greeting.body).map_err(|_| PeerError::Malformed)?;
@@ -110,7 +115,7 @@ async fn greet(
     let answer = serde_json::to_vec(&answer).map_err(|_| PeerError::Malformed)?;
     let signature = frame::sign_answer(key, &greeting.body, &answer);
     frame::write(&mut stream, &signature, &answer).await?;
-    Ok((stream, Session::new(key, &greeting.body, &answer), peer))
+    Ok((stream, Session::new(key, &greeting.body, &answer), peer, hello.pod))
 }
 
 /// Takes messages and gives receipts until something is wrong.

@@ -83,6 +83,7 @@ impl Dialer {
         let hello = Hello {
             group: self.identity.group.to_string(),
             from: self.identity.me.0.clone(),
+            pod: self.identity.pod.to_string(),
             to: self.peer.0.clone(),
             nonce: random_hex::<16>(),
         };

@@ -25,6 +25,9 @@ pub(super) struct Hello {
     pub(super) group: String,
     /// Who dials.
     pub(super) from: String,
+    /// In which of its pods: an older one may live on beside it.
+    #[serde(default)]
+    pub(super) pod: String,
     /// Whom it wants.
     pub(super) to: String,
     /// Never used before.

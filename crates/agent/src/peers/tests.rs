@@ -24,7 +24,8 @@ fn keys(text: &str) -> PeerKeys {
 }
 
 fn identity(group: &str, me: &str, key: &str) -> Identity {
-    Identity { group: group.into(), me: me.into(), keys: watch::channel(keys(key)).1 }
+    let keys = watch::channel(keys(key)).1;
+    Identity { group: group.into(), me: me.into(), pod: "pod".into(), keys }
 }
 
 const KEY: &str = "0123456789abcdef";
@@ -144,7 +145,8 @@ async fn greet(address: &str, hello: &Hello, key: &str) -> (TcpStream, Vec<u8>, 
 }
 
 fn hello(group: &str, from: &str, to: &str) -> Hello {
-    Hello { group: group.into(), from: from.into(), to: to.into(), nonce: "1".into() }
+    let (group, from, to) = (group.into(), from.into(), to.into());
+    Hello { group, from, pod: "pod".into(), to, nonce: "1".into() }
 }
 
 #[tokio::test]
@@ -165,6 +167,35 @@ async fn strangers_are_refused_and_told_why() {
             Answer::Welcome { .. } => panic!("{hello:?} was welcome"),
         }
     }
+}
+
+/// Says goodbye as the first message of a connection; whether it is received.
+async fn says(stream: &mut TcpStream, session: &Session, counter: u64) -> bool {
+    let body = serde_json::to_vec(&Message::Goodbye).unwrap();
+    let signature = session.sign(Purpose::Message, counter, &body);
+    let written = frame::write(stream, &signature, &body).await.is_ok();
+    written && frame::read(stream, PATIENCE).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_pod_ends_its_own_older_connection_and_not_its_twins() {
+    let (first, _second, at) = two().await;
+    let address = first.local_addr().unwrap().to_string();
+    let mut zero = End::of(&identity("g", "cart-0", KEY), first, &at);
+    let mut open = Vec::new();
+    for pod in ["old", "new", "new"] {
+        let hello = Hello { pod: pod.into(), ..hello("g", "cart-1", "cart-0") };
+        let (mut stream, sent, answer) = greet(&address, &hello, KEY).await;
+        let session = Session::new(keys(KEY).first(), &sent, &answer.body);
+        assert!(says(&mut stream, &session, 1).await, "{pod}");
+        zero.next_message().await;
+        open.push((stream, session));
+    }
+    let mut heard = Vec::new();
+    for (stream, session) in &mut open {
+        heard.push(says(stream, session, 2).await);
+    }
+    assert_eq!(heard, [true, false, true], "old, new, and new once more");
 }
 
 #[tokio::test]

@@ -375,6 +375,7 @@ impl Election {
                 self.engine.others_retry = now + Span::from_millis(100);
             }
             (Purpose::MinReplicas(_), Err(_)) => {
+                self.engine.min_replicas = None;
                 self.engine.others_retry = now + Span::from_millis(100);
             }
             (Purpose::Start, Err(error)) => {

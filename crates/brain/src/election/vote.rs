@@ -161,9 +161,11 @@ impl Election {
         if self.has_ended(holder) || !self.settings.keeps(Cure::StrangersTell) {
             return false;
         }
-        let limit = self.settings.timing.peer.max(self.memory.peer_max);
+        // T_p is no longer than W, whatever profile the holder has.
+        let limit = self.lease_wait().max(self.memory.peer_max);
         let seated = record.electorate.seat_named(&self.id.name).is_some();
-        self.following_is_fresh(now) || (seated && now.since(self.born) < limit)
+        let newest = self.following.as_ref().is_some_and(|f| f.beat.epoch >= record.epoch);
+        (newest && self.following_is_fresh(now)) || (seated && now.since(self.born) < limit)
     }
 
     /// Whether an ack given to anybody but `to` may still hold somebody's authority.
