@@ -18,6 +18,10 @@ use super::engine_side::Posture;
 use super::{Election, Peer};
 
 impl Election {
+    /// Why nobody begins anew over files that are there and could not be read.
+    const UNREADABLE: &str = "RecoveryBlocked: the files here could not be read and were moved \
+                              aside: a person decides";
+
     /// Bootstrap, or a new beginning when nobody has anything.
     pub(super) fn step_recovery(&mut self, now: Tick) {
         if self.leading.as_ref().is_some_and(|l| !l.is_fenced())
@@ -62,8 +66,7 @@ impl Election {
             return;
         }
         if self.memory.damaged && !self.memory.stamp.complete {
-            let text = "the files here could not be read and were moved aside: a person decides";
-            self.blocked = Some(format!("RecoveryBlocked: {text}"));
+            self.blocked = Some(Self::UNREADABLE.to_owned());
         }
         if self.blocked.is_some() {
             return;
@@ -195,12 +198,17 @@ impl Election {
     /// Every member lost everything: a new line, said aloud (failover.md 2.11).
     fn consider_new_beginning(&mut self, record: &Record, now: Tick) {
         let held = record.holder.is_some();
-        let still = now.since(self.store.changed_at) >= self.lease_wait();
+        let wait = self.lease_wait().max(self.challenge_wait());
+        let still = now.since(self.store.changed_at) >= wait;
         let me_empty = !self.memory.stamp.complete && self.engine.is_detached();
         if !me_empty || self.following_is_fresh(now) || (held && !still) {
             if held && me_empty && !still {
-                self.wake_by(self.store.changed_at + self.lease_wait());
+                self.wake_by(self.store.changed_at + wait);
             }
+            return;
+        }
+        if self.memory.damaged {
+            self.blocked = Some(Self::UNREADABLE.to_owned());
             return;
         }
         let reports = self.recent_reports(now);

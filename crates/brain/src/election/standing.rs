@@ -159,6 +159,7 @@ impl Election {
             self.memory.stamp.complete && view.keys == 0 && !self.memory.exact;
         if self.memory.stamp.complete {
             self.memory.keys = view.keys;
+            self.memory.damaged = false;
         }
         if view.offset.is_some() || view.sync_in_progress || self.memory.syncing {
             self.memory.stamp.durable = view.durable.min(self.memory.stamp.offset);
@@ -217,8 +218,6 @@ impl Election {
         stamp.replid = view.replid.clone();
         stamp.offset = offset;
         stamp.complete = true;
-        self.memory.damaged = false;
-        let stamp = &mut self.memory.stamp;
         stamp.origin = false;
         let at_start = offset >= beat.lineage.start || !self.settings.keeps(Cure::EpochAtStart);
         if at_start {

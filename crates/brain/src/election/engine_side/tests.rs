@@ -5,8 +5,9 @@ use engine::Replid;
 
 use super::*;
 use crate::effect::{Act, AskId, Effect};
-use crate::input::EngineView;
+use crate::input::{EngineNews, EngineView, Input};
 use crate::memory::Memory;
+use crate::record::{Record, Version};
 use crate::timing::Timing;
 use crate::topology::{Durability, Failsafe, Settings};
 
@@ -165,6 +166,20 @@ fn whose_files_could_not_be_read_does_not_say_that_it_had_nothing() {
         election.on_seen(2, NOW, empty(), NOW);
         assert_eq!(election.standing().lost, lost);
         assert!(!election.memory.stamp.complete);
+    }
+    // Nor does it begin anew, all alone: a person decides. Whoever has lost everything does.
+    let later = NOW + Span::from_millis(60_000);
+    for (mut election, blocked) in [(wiped, false), (unread, true)] {
+        let name = election.id.name.clone();
+        election.settings.members = vec![name.clone()];
+        election.peers.clear();
+        let record = Record { initialised: true, ..Record::first(vec![name], 5_000) };
+        election.store.known = true;
+        election.on(Input::Watched(Some((Version("v9".into()), record))), later);
+        let view = empty();
+        election.on(Input::Engine(EngineNews::Seen { run: 2, asked: later, view }), later);
+        assert_eq!(election.creation.is_none(), blocked);
+        assert_eq!(election.blocked.is_some_and(|why| why.contains("moved aside")), blocked);
     }
 }
 

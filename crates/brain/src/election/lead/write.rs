@@ -185,7 +185,8 @@ impl Election {
         if let Some(leading) = &mut self.leading {
             leading.next_renew = now + renew.scaled(1, 2);
             // However seldom it rests to be written: this time it was due.
-            leading.renew_now |= matches!(kind, CasKind::Renew);
+            let alone = leading.electorate.is_empty();
+            leading.renew_now |= alone && matches!(kind, CasKind::Renew);
         }
         let text = format!("the record was not written ({kind:?}): {error}");
         self.out.note(Reason::detail("store", text.clone()));
