@@ -21,7 +21,7 @@ build: ## the optimised binary, target/release/interrex
 demo: engine build ## starts a group, kills its primary three times under load, shows what was lost
 	$(INTERREX) demo
 
-model: ## every order of every step of the big small worlds, in release: minutes, 6 GB
+model: ## every order of every step of the big small worlds, in release: half an hour, 6 GB
 	MODEL=full $(CARGO) test --locked --release -p interrex-model -- --nocapture --test-threads=1
 
 lint: ## formatting and clippy, warnings are errors
@@ -42,7 +42,7 @@ bench: engine build ## throughput of a group's engine against the same engine ba
 chaos: engine build ## kills, freezes and cuts a throw-away group, and measures the write gaps
 	$(INTERREX) chaos
 
-hunt: ## hunts in simulated worlds for MINUTES=10, or tells the one of SEED=… event by event (FAMILY=…)
+hunt: ## hunts in simulated worlds for MINUTES=10 from seed FIRST=100000 on, or tells that of SEED=… (FAMILY=…)
 	@of="$(if $(FAMILY),--family $(FAMILY))"; \
 	if [ -n "$(SEED)" ]; then $(CARGO) xtask sim --seed $(SEED) $$of; \
 	else $(CARGO) xtask hunt --minutes $${MINUTES:-10} --first $${FIRST:-100000} $$of; fi

@@ -102,8 +102,8 @@ Tick ==
     IN /\ Only([x \in Members |->
                 LET free == [aged[x] EXCEPT !.upstream = IF ends(@) THEN x ELSE @]
                 IN IF ends(x) THEN [free EXCEPT !.role = "fenced", !.acks = Nobody] ELSE free])
-See(x) == /\ m[x].role = "follows" /\ m[x].saw = 0
-          /\ Only([m EXCEPT ![x].saw = 1, ![x].known = <<record.epoch, record.version>>])
+See(x) == /\ m[x].role = "follows" /\ m[x].saw = 0  \* reading is not following: see Ack
+          /\ Only([m EXCEPT ![x].saw = 1])
 Renew(h) == /\ m[h].role \in {"leads", "fenced"} /\ ItsOwn(h) /\ ~Busy(h)
             /\ Written(record, [m EXCEPT ![h] = Settled(h, record)], cas)
 
@@ -113,7 +113,8 @@ Ack(x, h) == /\ x # h /\ m[h].role = "leads" /\ m[x].role # "down"
              /\ m[x].role = "follows" \/ m[x].epoch < m[h].epoch
              /\ m[x].promised[1] < m[h].epoch \/ m[x].promised = <<m[h].epoch, h>>
              /\ m[x].known[1] <= m[h].epoch
-             /\ Only([m EXCEPT ![h].acks[x] = 0, ![x].acked = 0, ![x].role = "follows",
+             /\ LET S == IF m[x].role = "follows" THEN m ELSE Dropped(m, x)
+                IN Only([S EXCEPT ![h].acks[x] = 0, ![x].acked = 0, ![x].role = "follows",
                                ![x].asks = 0, ![x].granted = {},
                                ![x].known = IF @[1] < m[h].epoch THEN <<m[h].epoch, 0>> ELSE @])
 StepDown(h) == /\ m[h].role \in {"leads", "fenced"} /\ record.epoch > m[h].epoch
@@ -194,15 +195,17 @@ TakeOver(x) ==
        /\ m[x].saw > Wait
        /\ Cardinality(quorum) >= Promises(record.seats)
        /\ Cardinality({g \in quorum : IsWitness(g)}) >= Witnesses(record.seats)
-       /\ \E g \in quorum : IF K = 0 THEN g.complete ELSE Stands(g)
+       /\ \E g \in quorum : IF K = 0 THEN g.complete /\ g.line > 0 ELSE Stands(g)
        /\ Written(r, [m EXCEPT ![x] = Leads(x, r)], cas)
 
-(* The record's own holder, after a restart: at once if its data are exact and reach its own from. *)
+(* The record's own holder, after a restart: at once if its data reach its own from, and are exact or *)
+(* nobody else may have more.                                                                         *)
 LeadAgain(x) ==
     LET e == NextEpoch(x)
         r == NewLine(x, e, record.seats)
     IN /\ m[x].role = "follows" /\ record.holder = x /\ e <= MaxEpoch
-       /\ m[x].exact /\ Stands(Report(x))
+       /\ m[x].exact \/ record.seats = {}
+       /\ Stands(Report(x))
        /\ Written(r, [m EXCEPT ![x] = Leads(x, r)], cas)
 
 (* Engines. WAIT answers as soon as K replicas that are attached have a write. *)

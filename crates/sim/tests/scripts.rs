@@ -30,6 +30,7 @@ macro_rules! ends_well {
 
 ends_well! {
     cases::engine_crash,
+    cases::failover_loop,
     cases::fast_empty_restart,
     cases::emptied_with_state,
     cases::emptied_while_it_runs,

@@ -16,7 +16,7 @@ pub(super) fn steps(w: &World, s: &State, out: &mut Out<'_>) {
         tick(w, s, out);
     }
     for slot in w.slots(s) {
-        see(w, s, slot, out);
+        see(s, slot, out);
     }
 }
 
@@ -68,7 +68,9 @@ fn fence(w: &World, n: &mut State, slot: usize) {
     }
 }
 
-fn see(w: &World, s: &State, slot: usize, out: &mut Out<'_>) {
+/// Reading is not following: who has read a newer epoch, and has neither promised nor heard it,
+/// still acknowledges the holder of the older one.
+fn see(s: &State, slot: usize, out: &mut Out<'_>) {
     let member = &s.members[slot];
     let looks = member.role == role::FOLLOWS && member.saw == 0;
     if !looks || s.record.status == status::ABSENT {
@@ -76,9 +78,6 @@ fn see(w: &World, s: &State, slot: usize, out: &mut Out<'_>) {
     }
     let mut n = *s;
     n.members[slot].saw = 1;
-    if w.is_current(s, slot) {
-        n.members[slot].known = (s.record.epoch, s.record.version);
-    }
     out(Action::See(slot as u8), n);
 }
 

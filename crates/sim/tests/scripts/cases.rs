@@ -34,6 +34,26 @@ pub(crate) fn engine_crash(cast: Cast) -> Ending {
     s.end()
 }
 
+/// Two primaries die of their own fault soon after their promotion: what kills them would kill the
+/// third too. The second appoints nobody, says so, and leads again when its engine is back.
+pub(crate) fn failover_loop(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.kill_engine(0, 11);
+    let Some(second) = another_leads(&mut s, 0, 500) else { return s.end() };
+    s.until("the first follows again", 20_000, |w| w.is_up(0) && w.seats().len() == 2);
+    s.pass(6_000);
+    let epoch = s.world.epoch();
+    s.kill_engine(second, 11);
+    s.until("it says why it appoints nobody", 500, |w| {
+        let blocked = w.report(second).and_then(|r| r.blocked);
+        blocked.is_some_and(|text| text.contains("FailoverLoop"))
+    });
+    let same = s.world.epoch() == epoch;
+    s.must("nobody is appointed", same);
+    s.until("somebody leads again", 20_000, |w| (0..3).any(|m| w.leads(m)));
+    s.end()
+}
+
 pub(crate) fn fast_empty_restart(cast: Cast) -> Ending {
     let mut p = plan(3, cast);
     p.tuning.persistence = Persistence::None;
