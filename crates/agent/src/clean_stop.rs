@@ -56,7 +56,7 @@ pub(crate) fn mark(data: &Path) -> io::Result<()> {
 
 /// Whether the append-only file is still the one of the mark: then the snapshot is the newest copy.
 pub(crate) fn snapshot_leads(data: &Path) -> bool {
-    damage::found_rdb(data)
+    damage::Found::look(data).is_ok_and(|found| found.rdb)
         && fs::read_to_string(path(data)).is_ok_and(|mark| mark == append_only(data))
 }
 

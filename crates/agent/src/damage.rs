@@ -1,8 +1,10 @@
 //! The engine's files in the data directory: whether there are any, whether it called them damaged,
 //! and how they are kept aside.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use engine::files::{Damage, RDB_HEAD_BYTES, RdbHead, StartFailure};
@@ -12,8 +14,14 @@ use crate::headroom::Space;
 /// What an engine may have written: RDB, AOF of one file (6.2), AOF directory.
 const DATA: [&str; 3] = ["dump.rdb", "appendonly.aof", "appendonlydir"];
 
-/// How many copies are kept; older ones go.
+/// How many copies of what was replaced are kept; older ones go.
 const KEPT: usize = 2;
+
+/// What a sync replaced: linked before that.
+const ASIDE: &str = "aside-";
+
+/// What no engine could read: moved out of its way. A person may be able to.
+const UNREADABLE: &str = "unreadable-";
 
 /// Why files could not be kept aside.
 #[derive(Debug, thiserror::Error)]
@@ -44,53 +52,104 @@ pub enum AsideError {
     },
 }
 
-/// Whether there is anything for an engine to load.
-pub(crate) fn found_data(data: &Path) -> bool {
-    found_rdb(data) || found_aof(data)
+/// What there is for an engine to load. That a disk does not answer is no sign that there is
+/// nothing: then it is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// An RDB.
+    pub(crate) rdb: bool,
+    /// An AOF that an engine would load; without its manifest it would start empty (engine.md 4.3).
+    pub(crate) aof: bool,
+    /// Files of an AOF whose manifest is gone: the engine would start empty beside them.
+    pub(crate) orphaned_aof: bool,
 }
 
-/// Whether there is an RDB.
-pub(crate) fn found_rdb(data: &Path) -> bool {
-    fs::metadata(data.join("dump.rdb")).is_ok_and(|file| file.is_file() && file.len() > 0)
+impl Found {
+    /// Looks into a data directory.
+    pub(crate) fn look(data: &Path) -> io::Result<Self> {
+        let directory = data.join("appendonlydir");
+        let aof = length(&directory.join("appendonly.aof.manifest"))?.is_some()
+            || length(&data.join("appendonly.aof"))?.is_some_and(|length| length > 0);
+        let parts = match fs::read_dir(&directory) {
+            Ok(mut entries) => entries.next().transpose()?.is_some(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        let rdb = length(&data.join("dump.rdb"))?.is_some_and(|length| length > 0);
+        Ok(Self { rdb, aof, orphaned_aof: parts && !aof })
+    }
+
+    /// Whether there is anything.
+    pub(crate) fn any(self) -> bool {
+        self.rdb || self.aof
+    }
 }
 
-/// Whether there is an AOF that an engine would load; without its manifest it would start empty
-/// (engine.md 4.3).
-pub(crate) fn found_aof(data: &Path) -> bool {
-    data.join("appendonlydir/appendonly.aof.manifest").is_file()
-        || fs::metadata(data.join("appendonly.aof")).is_ok_and(|f| f.is_file() && f.len() > 0)
+/// How long this file is; `None` when there is none.
+fn length(path: &Path) -> io::Result<Option<u64>> {
+    match fs::metadata(path) {
+        Ok(file) => Ok(file.is_file().then_some(file.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-/// Files of an AOF whose manifest is gone: the engine would start empty beside them.
-pub(crate) fn found_orphaned_aof(data: &Path) -> bool {
-    let directory = data.join("appendonlydir");
-    !found_aof(data) && fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
+/// Removes what engines that were killed had begun to write: each may be as big as the dataset, and
+/// none ever removes another one's. Only while no engine runs here.
+pub(crate) fn remove_temporary(data: &Path) {
+    let is_temporary = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let kind = |begin: &str, end: &str| {
+            name.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end)).is_some_and(|id| {
+                !id.is_empty() && id.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.'))
+            })
+        };
+        kind("temp-", ".rdb")
+            || kind("temp-rewriteaof-", ".aof")
+            || kind("temp-rewriteaof-bg-", ".aof")
+    };
+    let entries = fs::read_dir(data).into_iter().flatten().flatten().map(|entry| entry.path());
+    for path in entries.filter(is_temporary) {
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::warn!(path = %path.display(), %error, "cannot remove an engine's temporary file");
+        }
+    }
 }
 
 /// Moves the engine's files out of its way. Returns where to, or `None` when there were none.
 pub(crate) fn move_aside(data: &Path) -> Result<Option<PathBuf>, AsideError> {
-    keep(data, &DATA, &|from, to| fs::rename(from, to))
+    keep(data, &DATA, UNREADABLE, &|from, to| fs::rename(from, to))
 }
 
 /// Moves an append-only file without its manifest out of the way; the rest stays.
 pub(crate) fn move_orphaned_aof(data: &Path) -> Result<Option<PathBuf>, AsideError> {
-    keep(data, &["appendonlydir"], &|from, to| fs::rename(from, to))
+    keep(data, &["appendonlydir"], UNREADABLE, &|from, to| fs::rename(from, to))
 }
 
 /// Keeps a second name of the engine's files, so that they stay when it replaces them. Takes no
 /// room until then; but then as much again, so it is done only where there is as much.
+///
+/// An agent that was started anew before the sync asks again: what is kept already is not kept
+/// twice, for that would push out what was kept before.
 pub(crate) fn link_aside(data: &Path) -> Result<Option<PathBuf>, AsideError> {
+    let newest = numbered(&crate::state::directory(data), ASIDE).pop().map(|(_, path)| path);
+    if let Some(newest) = newest
+        && inodes(data).is_some_and(|now| !now.is_empty() && inodes(&newest) == Some(now))
+    {
+        return Ok(Some(newest));
+    }
     let needed = DATA.iter().map(|name| bytes(&data.join(name))).sum();
     let free = Space::of(data).map_or(u64::MAX, |space| space.free);
     if free < needed {
         return Err(AsideError::NoRoom { needed, free });
     }
-    keep(data, &DATA, &link)
+    keep(data, &DATA, ASIDE, &link)
 }
 
 fn keep(
     data: &Path,
     names: &[&str],
+    prefix: &str,
     each: &dyn Fn(&Path, &Path) -> io::Result<()>,
 ) -> Result<Option<PathBuf>, AsideError> {
     let found: Vec<&&str> = names.iter().filter(|name| data.join(name).exists()).collect();
@@ -98,15 +157,34 @@ fn keep(
         return Ok(None);
     }
     let home = crate::state::directory(data);
-    let to = home.join(format!("aside-{}", crate::clock::wall_ms()));
+    // Numbers, not times: a clock may go back, and what is newest must not be taken for the oldest.
+    let last = numbered(&home, prefix).last().map_or(0, |(number, _)| *number);
+    let to = home.join(format!("{prefix}{}", last + 1));
     fs::create_dir_all(&to)
         .map_err(|source| AsideError::CreateDirectory { path: to.clone(), source })?;
     for name in found {
         let path = data.join(name);
         each(&path, &to.join(name)).map_err(|source| AsideError::Keep { path, source })?;
     }
-    forget_oldest(&home);
+    forget_surplus(numbered(&home, prefix), prefix);
     Ok(Some(to))
+}
+
+/// Which files these are, whatever their names: those of a directory with data.
+fn inodes(home: &Path) -> Option<BTreeSet<u64>> {
+    let mut found = BTreeSet::new();
+    let mut ways: Vec<PathBuf> = DATA.iter().map(|name| home.join(name)).collect();
+    while let Some(path) = ways.pop() {
+        let Ok(file) = fs::metadata(&path) else { continue };
+        if file.is_dir() {
+            for entry in fs::read_dir(&path).ok()? {
+                ways.push(entry.ok()?.path());
+            }
+        } else {
+            found.insert(file.ino());
+        }
+    }
+    Some(found)
 }
 
 /// Bytes of a file, or of all files in a directory.
@@ -130,18 +208,22 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to)
 }
 
-fn forget_oldest(home: &Path) {
-    let Ok(entries) = fs::read_dir(home) else {
-        return;
-    };
-    let is_aside = |path: &PathBuf| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|n| n.starts_with("aside-"))
-    };
-    let mut asides: Vec<PathBuf> =
-        entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(is_aside).collect();
-    asides.sort();
-    let surplus = asides.len().saturating_sub(KEPT);
-    for old in asides.drain(..surplus) {
+/// The directories of this kind, by their numbers, the newest last.
+fn numbered(home: &Path, prefix: &str) -> Vec<(u64, PathBuf)> {
+    let number = |path: &Path| path.file_name()?.to_str()?.strip_prefix(prefix)?.parse().ok();
+    let entries = fs::read_dir(home).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<(u64, PathBuf)> =
+        entries.filter_map(|path| number(&path).map(|n| (n, path))).collect();
+    found.sort();
+    found
+}
+
+/// Removes what is too much: the oldest copies of what was replaced. Of what nobody could read the
+/// oldest stays, as it is from before the trouble began, and so does the newest.
+fn forget_surplus(mut found: Vec<(u64, PathBuf)>, prefix: &str) {
+    let surplus = found.len().saturating_sub(KEPT);
+    let first = usize::from(prefix == UNREADABLE && surplus > 0);
+    for (_, old) in found.drain(first..first + surplus) {
         if let Err(error) = fs::remove_dir_all(&old) {
             tracing::warn!(path = %old.display(), %error, "cannot remove an old copy of data files");
         }
@@ -188,11 +270,6 @@ mod tests {
         for round in 0..3 {
             fs::write(data.join("dump.rdb.new"), format!("round {round}")).unwrap();
             fs::rename(data.join("dump.rdb.new"), data.join("dump.rdb")).unwrap();
-            // Names are times in milliseconds: wait for the next one.
-            let begun = crate::clock::wall_ms();
-            while crate::clock::wall_ms() == begun {
-                std::thread::yield_now();
-            }
             last = link_aside(data).unwrap().unwrap();
         }
         fs::remove_file(data.join("dump.rdb")).unwrap();
@@ -206,11 +283,53 @@ mod tests {
     fn a_manifest_decides_whether_an_aof_is_loaded() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path();
-        assert!(!found_data(data) && !found_orphaned_aof(data));
+        let look = || Found::look(data).unwrap();
+        assert!(!look().any() && !look().orphaned_aof);
         fs::create_dir(data.join("appendonlydir")).unwrap();
         fs::write(data.join("appendonlydir/appendonly.aof.1.incr.aof"), "x").unwrap();
-        assert!(!found_data(data) && found_orphaned_aof(data));
+        assert!(!look().any() && look().orphaned_aof);
         move_aside(data).unwrap().unwrap();
-        assert!(!found_orphaned_aof(data));
+        assert!(!look().orphaned_aof);
+        // A directory in the place of a file's parent does not say that there is no file.
+        fs::write(data.join("appendonlydir"), "no directory").unwrap();
+        assert!(Found::look(data).is_err());
+    }
+
+    #[test]
+    fn what_killed_engines_had_begun_to_write_goes_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let begun = ["temp-4711.rdb", "temp-1783.4711.rdb", "temp-rewriteaof-bg-4711.aof"];
+        let others =
+            ["dump.rdb", "temp-.rdb", "temp-mine.rdb", "temp-4711.rdb.bak", "x-temp-1.rdb"];
+        begun.iter().chain(&others).for_each(|n| fs::write(dir.path().join(n), "x").unwrap());
+        remove_temporary(dir.path());
+        assert!(begun.iter().all(|name| !dir.path().join(name).exists()));
+        assert!(others.iter().all(|name| dir.path().join(name).exists()));
+    }
+
+    #[test]
+    fn what_nobody_could_read_outlives_what_was_replaced_and_later_trouble() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path();
+        let write = |text: &str| fs::write(data.join("dump.rdb.new"), text).unwrap();
+        let put = |text: &str| {
+            write(text);
+            fs::rename(data.join("dump.rdb.new"), data.join("dump.rdb")).unwrap();
+        };
+        let mut moved = Vec::new();
+        for round in 0..4 {
+            put(&format!("damaged {round}"));
+            moved.push(move_aside(data).unwrap().unwrap());
+            put(&format!("replaced {round}"));
+            link_aside(data).unwrap();
+        }
+        let there: Vec<bool> = moved.iter().map(|path| path.join("dump.rdb").is_file()).collect();
+        assert_eq!(there, [true, false, false, true]);
+        // Asked again for the same files: nothing more is kept, and nothing goes.
+        let newest = link_aside(data).unwrap().unwrap();
+        assert_eq!(fs::read_to_string(newest.join("dump.rdb")).unwrap(), "replaced 3");
+        let asides = numbered(&crate::state::directory(data), ASIDE);
+        assert_eq!(asides.len(), KEPT);
+        assert_eq!(fs::read_to_string(asides[0].1.join("dump.rdb")).unwrap(), "replaced 2");
     }
 }

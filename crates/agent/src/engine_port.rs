@@ -282,11 +282,10 @@ impl<P: Platform> EnginePort<P> {
 
     /// Asks the engine how it stands; tells the answer, or that there is none.
     async fn observe(&mut self) {
-        let asked = clock::now();
-        let answer = self.link.call(&["INFO"], OBSERVE_DEADLINE).await;
-        let refused = matches!(answer, Err(client::ClientError::Connect { .. }));
+        let (asked, answer) = self.link.ask(&["INFO"], OBSERVE_DEADLINE).await;
+        let refused = matches!(answer, Some(Err(client::ClientError::Connect { .. })));
         self.ask_again = if refused { NOT_LISTENING } else { OBSERVE_DEADLINE };
-        let text = answer.ok().and_then(client::Value::into_text);
+        let text = answer.and_then(Result::ok).and_then(client::Value::into_text);
         let Some(info) = text.and_then(|text| Info::parse(&text).ok()) else {
             self.silent(asked).await;
             return;

@@ -115,6 +115,16 @@ pub enum AgentError {
         /// The cause.
         source: StateError,
     },
+    /// The data directory does not answer.
+    #[error(
+        "cannot look for data files in {path}; nothing is started beside files that may be there"
+    )]
+    Data {
+        /// The directory.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
     /// The peer keys.
     #[error("cannot use the peer keys")]
     Keys {
@@ -196,7 +206,7 @@ pub async fn run<P: Platform>(
     let keys = PeerKeys::read(&config.peer_key_file).map_err(|s| AgentError::Keys { source: s })?;
     let engine = identify(&config.program).await?;
     let record = engine_port::record_path(&config.data);
-    let ended = supervise::end_predecessor(&record).await;
+    let ended = supervise::end_predecessor(&record, &config.data).await;
     if let Some(pid) = ended.map_err(|source| AgentError::Supervise { source })? {
         tracing::warn!(pid, "ended the engine of an earlier agent");
     }
@@ -289,8 +299,7 @@ impl<P: Platform> Beginning<P> {
         let within = clock::duration(store_timeout);
         beside.spawn(watchers::route(Arc::clone(&platform), routes, within, inbox.clone()));
         let (c, h) = (Arc::clone(&config), Arc::clone(&handle));
-        beside.spawn(headroom::watch(c, h, inbox.clone()));
-        let (c, h) = (Arc::clone(&config), Arc::clone(&handle));
+        beside.spawn(headroom::watch(Arc::clone(&c), Arc::clone(&h), inbox.clone()));
         beside.spawn(watchers::housekeeping(c, h, tell_keys));
         let web = http::Web::new(&config, &handle, engine, &identity, &platform, &inbox);
         let stirred = Arc::new(Notify::new());
@@ -317,10 +326,23 @@ impl<P: Platform> Beginning<P> {
         let driver = Driver::new(settings, memory, world, inputs);
         let leaving = tokio::select! {
             leaving = driver.run() => leaving,
+            error = broken(&mut beside) => Leaving::Failed(Box::new(error)),
             () = signals.handle(config.grace, &handle, &inbox) => Leaving::Done,
         };
         end(&handle, leaving).await
     }
+}
+
+/// Waits until a task has broken: a judgement that believes the last it heard would hold its lead
+/// with an engine that nobody looks at.
+async fn broken(tasks: &mut JoinSet<()>) -> AgentError {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            let source = io::Error::other(error);
+            return AgentError::Runtime { what: "go on without one of its tasks", source };
+        }
+    }
+    std::future::pending().await
 }
 
 /// Ends the engine, whatever it does, and says how the agent leaves.

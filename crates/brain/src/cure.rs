@@ -79,6 +79,10 @@ pub enum Cure {
     StandingNeedsNoExactness,
     /// L10: the recovery election.
     Recovery,
+    /// L11: who could not lead keeps nobody else from it.
+    UnableGivesWay,
+    /// L12: a holder that cannot promote makes way.
+    HolderMakesWay,
     /// The lazy lease returns to R on a missed ack.
     LazyReturns,
     /// A promise is on disk before it is sent.

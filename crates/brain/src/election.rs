@@ -95,6 +95,8 @@ pub struct Election {
     candidacy_after: Tick,
     /// Since when no primary has been seen, for the recovery timeout.
     orphan_since: Option<Tick>,
+    /// Since when a memory waits for this member's disk.
+    unwritten_since: Option<Tick>,
     /// Clients are to be sent away once the next primary is writable (after a handover).
     farewell: Option<Tick>,
     /// What stands in the way of a primary, for people.
@@ -172,6 +174,7 @@ impl Election {
         // The engine that the stamp is of has ended with its agent, and it kept nothing on disk.
         memory.stamp.complete &= settings.persistent;
         memory.boot.clone_from(&settings.boot);
+        memory.forget_deaths(now);
         let peers = settings.others().map(|m| (m.clone(), Peer::default())).collect();
         Self {
             id,
@@ -193,6 +196,7 @@ impl Election {
             clock: now,
             candidacy_after: now,
             orphan_since: Some(now),
+            unwritten_since: None,
             farewell: None,
             blocked: None,
             creation: None,
@@ -306,7 +310,7 @@ impl Election {
         match message {
             Message::Heartbeat(beat) => self.on_heartbeat(from, *beat, now),
             Message::Ack(ack) => self.on_ack(from, &ack, now),
-            Message::Fenced { epoch } => self.on_fenced(from, epoch),
+            Message::Fenced { epoch, seq } => self.on_fenced(from, epoch, seq),
             Message::StampAsk { ask, until, within } => {
                 self.on_stamp_ask(from, ask, until, within, now);
             }
@@ -324,7 +328,9 @@ impl Election {
 
     fn on_engine(&mut self, news: EngineNews, now: Tick) {
         match news {
-            EngineNews::Started { run, found_data } => self.on_started(run, found_data, now),
+            EngineNews::Started { run, found_data, other_file } => {
+                self.on_started(run, (found_data, other_file), now);
+            }
             EngineNews::Seen { run, asked, view } => self.on_seen(run, asked, view, now),
             EngineNews::Silent { run, since, process } => self.on_silent(run, since, process, now),
             EngineNews::Exited { run, exit } => self.on_exited(run, exit, now),

@@ -90,6 +90,9 @@ pub enum EngineNews {
         run: u64,
         /// Whether there were data files to load.
         found_data: bool,
+        /// What it reads is another file than the one that was written last, and may be older by
+        /// any time.
+        other_file: bool,
     },
     /// What it says of itself: the answer to [`crate::EngineCommand::Observe`].
     Seen {

@@ -51,11 +51,15 @@ pub struct Memory {
     /// proof that they did not.
     #[serde(default)]
     pub damaged: bool,
-    /// Ticks of this member's deaths as primary by its own fault, newest last.
+    /// Ticks of this member's deaths as primary by its own fault, newest last, at most
+    /// [`Memory::DEATHS_MAX`].
     pub deaths: Vec<Tick>,
 }
 
 impl Memory {
+    /// How many deaths are kept.
+    pub const DEATHS_MAX: usize = 3;
+
     /// How many beginnings are kept.
     pub const HISTORY_MAX: usize = 8;
 
@@ -63,6 +67,20 @@ impl Memory {
     /// come stays known.
     pub(crate) fn keep_reached(&mut self, line: Epoch) {
         self.reached = self.reached.max(Some((line, self.stamp.offset)));
+    }
+
+    /// Another death as a primary by its own fault. The last three are judged (failover.md 2.12).
+    pub(crate) fn note_death(&mut self, now: Tick) {
+        self.deaths.push(now);
+        self.forget_deaths(now);
+    }
+
+    /// Ticks of another boot of the machine, which say nothing of this one, and those of a build
+    /// that kept them all are dropped.
+    pub(crate) fn forget_deaths(&mut self, now: Tick) {
+        self.deaths.retain(|at| *at <= now);
+        let surplus = self.deaths.len().saturating_sub(Self::DEATHS_MAX);
+        self.deaths.drain(..surplus);
     }
 
     /// The highest epoch that this disk has ever known.

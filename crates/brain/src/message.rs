@@ -20,6 +20,8 @@ pub enum Message {
     Fenced {
         /// The epoch that it holds.
         epoch: Epoch,
+        /// The number of its last heartbeat: acks of later ones count.
+        seq: u64,
     },
     /// Tell me how you stand; with `until`, as soon as your data reach that offset (or say so when
     /// `within` is over).
@@ -173,6 +175,10 @@ pub struct Standing {
     /// may have acknowledged it then (protocol-traces H10).
     #[serde(default)]
     pub holder_may_live: bool,
+    /// Its store or its own disk has not answered for long: it could not lead, so it keeps nobody
+    /// else from leading (protocol-traces L11).
+    #[serde(default)]
+    pub unable: bool,
 }
 
 /// A request to lead.

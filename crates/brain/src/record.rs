@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{Epoch, Incarnation, MemberId, MemberName};
 use crate::stamp::Stamp;
+use crate::topology::Failsafe;
 
 /// What the store says of a record's version. Only equality means anything.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -75,6 +76,10 @@ pub struct Electorate {
     pub holder_from: Offset,
     /// k: how many replicas a waited write needs.
     pub copies: u32,
+    /// Whose acks hold authority: holder and challengers must count alike, so it stands here and
+    /// not in each one's settings (failover.md 2.4).
+    #[serde(default)]
+    pub failsafe: Failsafe,
 }
 
 impl Electorate {

@@ -1,5 +1,7 @@
 //! The group as one agent is configured for it: who it is, and the numbers that the rules need.
 
+use serde::{Deserialize, Serialize};
+
 use crate::identity::MemberName;
 use crate::time::Span;
 use crate::timing::Timing;
@@ -19,7 +21,7 @@ pub struct Settings {
     pub timing: Timing,
     /// What a write is worth.
     pub durability: Durability,
-    /// Whose acks hold authority.
+    /// Whose acks hold authority: what a holder puts into the electorate, where everybody reads it.
     pub failsafe: Failsafe,
     /// How long a recovery election waits for everybody (failover.md 2.11).
     pub recovery_timeout: Span,
@@ -82,9 +84,11 @@ impl Durability {
 }
 
 /// Whose acks hold a primary's authority (failover.md 2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Failsafe {
     /// a and p by majorities.
+    #[default]
     Majority,
     /// All must ack to hold; one may take over.
     All,

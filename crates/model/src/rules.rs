@@ -97,7 +97,7 @@ impl Rules {
         let now = Tick(0) + tick.scaled(8, 1);
         let sent = |age: u8| now.before(tick.scaled(u64::from(age), 1));
         let electorate = |(seats, copies)| self.electorate_that_counts(seats, copies);
-        let mut authority = Authority::new(self.timing, self.failsafe(), electorate(held.under));
+        let mut authority = Authority::new(self.timing, electorate(held.under));
         if held.lease < self.expired() {
             authority.renewed(sent(held.lease), electorate(held.under));
         }
@@ -115,7 +115,8 @@ impl Rules {
 
     /// E as the authority rule sees it; one mistake is made here.
     fn electorate_that_counts(&self, seats: Set, copies: u8) -> Electorate {
-        let mut electorate = electorate(seats, copies, [0; SLOTS]);
+        let electorate = electorate(seats, copies, [0; SLOTS]);
+        let mut electorate = Electorate { failsafe: self.failsafe(), ..electorate };
         let need = rules::acks(electorate.len(), u32::from(copies), self.failsafe());
         if self.config.slips(Slip::OneAckTooFew) && need == 1 {
             // n − p = 0 acks hold: as if nobody could succeed.
@@ -242,7 +243,7 @@ impl Rules {
         }
         let ids: Vec<MemberId> = (0..SLOTS).filter(|m| has(granted, *m)).map(disk).collect();
         let ids: Vec<&MemberId> = ids.iter().collect();
-        rules::recovery_quorum(&asked, &ids, self.failsafe())
+        rules::recovery_quorum(&asked, &ids)
     }
 
     /// How a member's data stand, as it would report them.
@@ -291,8 +292,8 @@ fn electorate(seats: Set, copies: u8, from: [u8; SLOTS]) -> Electorate {
     Electorate {
         version: 0,
         seats: (0..SLOTS).filter(|slot| has(seats, *slot)).map(seat).collect(),
-        holder_from: Offset(0),
         copies: copies.into(),
+        ..Electorate::default()
     }
 }
 
@@ -352,6 +353,7 @@ fn standing(stamp: Stamp, exact: bool, attached_in: Option<Epoch>) -> Standing {
         quarantined: false,
         roomy: true,
         holder_may_live: false,
+        unable: false,
     }
 }
 

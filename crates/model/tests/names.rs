@@ -63,7 +63,7 @@ fn every_step_of_the_specification_is_one_of_the_model() {
 }
 
 /// Cures that no row here takes out, and why.
-const ELSEWHERE: [(Cure, &str); 10] = [
+const ELSEWHERE: [(Cure, &str); 12] = [
     (Cure::HandoverKeepsOld, "without it nobody leads: nothing here asks that somebody does"),
     (Cure::TakeBackRelease, "the same"),
     (Cure::StandingNeedsNoExactness, "the same"),
@@ -72,6 +72,8 @@ const ELSEWHERE: [(Cure, &str); 10] = [
     (Cure::DeadEndStart, "no engine of these worlds starts as a primary"),
     (Cure::CertificateOfOneRun, "no death certificate ends a wait in these worlds"),
     (Cure::StrangersTell, "nobody without a seat hears a holder in these worlds"),
+    (Cure::UnableGivesWay, "nobody's way to the store alone is cut in these worlds"),
+    (Cure::HolderMakesWay, "nothing here asks that somebody leads"),
     (Cure::RouteByEpoch, "there are no routes in these worlds"),
     (Cure::HighestLeads, "the other rules stand in the way of every order of steps found"),
 ];

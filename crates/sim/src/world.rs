@@ -112,6 +112,8 @@ pub struct Ways {
     pub timing: Option<brain::Timing>,
     /// What a write is worth to it, from its agent's next start on.
     pub durability: Option<brain::Durability>,
+    /// Whose acks hold authority by its spec, from its agent's next start on.
+    pub failsafe: Option<brain::Failsafe>,
     /// Typical time to put its state file on disk, ns; what is under way when it dies is lost.
     pub fsync: Option<u64>,
     /// How much longer its engine lets its agent's commands wait, ns.

@@ -66,6 +66,8 @@ const SCRIPTS: &[(Cure, &str, &str, Script)] = &[
     (Cure::FencedIsNotSeen, "another leads", "l2", authority::l2),
     (Cure::HandoverKeepsOld, "A leads again", "l3", authority::l3),
     (Cure::TakeBackRelease, "A leads again", "l8", authority::l8),
+    (Cure::UnableGivesWay, "another leads", "l11", authority::l11),
+    (Cure::HolderMakesWay, "another leads", "l12", authority::l12),
     (Cure::Recovery, "somebody leads", "l10", data::l10),
     (Cure::LazyReturns, "A goes on by its lease", "lazy", authority::lazy),
     (Cure::PromisesBeforeLease, "I1", "order", holding::order),

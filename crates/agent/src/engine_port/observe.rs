@@ -26,8 +26,9 @@ pub(crate) struct Context {
     /// a replica counts from 0, and what it says as a dead end looks like no position at all; but
     /// nothing has touched its data since.
     pub(crate) led: Option<(Replid, Offset)>,
-    /// What `min-replicas-to-write` was set to.
-    pub(crate) min_replicas: u32,
+    /// What `min-replicas-to-write` is for certain; `None` after an order without an answer, which
+    /// the engine may still carry out.
+    pub(crate) min_replicas: Option<u32>,
     /// It refuses writes while its last snapshot failed.
     pub(crate) stops_on_failed_save: bool,
     /// `min-replicas-max-lag`, in seconds.
@@ -74,7 +75,7 @@ pub(crate) fn view(
         keys: info.keys.unwrap_or(0),
         misconfigured: info.persistence.aof_write_ok == Some(false)
             || (context.stops_on_failed_save && info.persistence.rdb_ok == Some(false)),
-        min_replicas: context.min_replicas,
+        min_replicas: context.min_replicas.unwrap_or(0),
     }
 }
 
@@ -138,7 +139,11 @@ pub(crate) struct Durable {
     /// The stream that the rest is about.
     replid: Replid,
     positions: VecDeque<(Tick, Offset)>,
+    /// Where it stood at the last look.
+    last: Offset,
     certain: Offset,
+    /// Started from the snapshot of a clean stop, and nothing has replaced that since.
+    from_snapshot: bool,
     /// What the append-only file misses until its first rewrite has ended.
     aof_behind: bool,
     last_save: Option<u64>,
@@ -148,15 +153,17 @@ pub(crate) struct Durable {
 }
 
 impl Durable {
-    /// Of an engine that has just started. `aof_behind`: it started from an RDB and its append-only
-    /// file is switched on later.
-    pub(crate) fn new(persistence: Persistence, aof_behind: bool) -> Self {
+    /// Of an engine that has just started. `from_snapshot`: from an RDB, and its append-only file
+    /// is switched on later.
+    pub(crate) fn new(persistence: Persistence, from_snapshot: bool) -> Self {
         Self {
             persistence,
             replid: Replid::default(),
             positions: VecDeque::new(),
+            last: Offset(0),
             certain: Offset(0),
-            aof_behind,
+            from_snapshot,
+            aof_behind: from_snapshot,
             last_save: None,
             before_save: Offset(0),
             idle: (None, false),
@@ -168,9 +175,7 @@ impl Durable {
         let Some(position) = info.position() else {
             // A full sync replaces the files: nothing on the disk is certain until it has ended.
             if info.replication.sync_in_progress == Some(true) {
-                self.positions.clear();
-                self.certain = Offset(0);
-                self.aof_behind = self.persistence.has_aof();
+                self.forget();
             }
             return self.certain;
         };
@@ -191,19 +196,28 @@ impl Durable {
     fn follow_stream(&mut self, replid: &Replid, replid2: Option<&Replid>, offset: Offset) {
         let first = !self.replid.is_known();
         let continues = self.replid == *replid || replid2 == Some(&self.replid);
-        let back = self.positions.back().is_some_and(|(_, last)| offset < *last);
-        if first && self.aof_behind {
+        let back = offset < self.last;
+        self.last = offset;
+        if first && self.from_snapshot {
             // Loaded from the snapshot of a clean stop: that much is on the disk. Of a file that is
             // written at every command nothing is, before it is first written anew.
             let always = self.persistence == Persistence::AofAlways;
             self.certain = if always { Offset(0) } else { offset };
         } else if first || !continues || back {
-            self.positions.clear();
-            self.certain = Offset(0);
             // A full sync may have begun and ended between two looks.
-            self.aof_behind = self.persistence.has_aof();
+            self.forget();
         }
         self.replid = replid.clone();
+    }
+
+    /// Other data are in the engine than the files hold: nothing is certain until those are written
+    /// anew, and a snapshot that ends now was begun of the old ones.
+    fn forget(&mut self) {
+        self.positions.clear();
+        self.certain = Offset(0);
+        self.from_snapshot = false;
+        self.aof_behind = self.persistence.has_aof();
+        (self.last_save, self.before_save) = (None, Offset(0));
     }
 
     fn by_aof(&mut self, info: &Info, asked: Tick) {

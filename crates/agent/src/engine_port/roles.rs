@@ -111,12 +111,13 @@ impl<P: Platform> EnginePort<P> {
     }
 
     async fn min_replicas(&mut self, count: u32) -> Result<(), String> {
-        if self.context.min_replicas == count {
+        if self.context.min_replicas == Some(count) {
             return Ok(());
         }
         let words = ["CONFIG", "SET", "min-replicas-to-write", &count.to_string()];
+        self.context.min_replicas = None;
         self.link.command(&words, DEADLINE).await?;
-        self.context.min_replicas = count;
+        self.context.min_replicas = Some(count);
         Ok(())
     }
 }

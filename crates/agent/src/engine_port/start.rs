@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::link::{EngineLink, in_words};
 use super::observe::{Context, Durable};
 use super::{EnginePort, lock, socket_path};
+use crate::damage::Found;
 use crate::inbox::{Inbound, tell};
 use crate::keys::{password_sha256, random_hex};
 use crate::supervise::{EngineLog, Launch, follow, oom_kills};
@@ -96,12 +97,20 @@ impl<P: Platform> EnginePort<P> {
             }
         }
         let data = self.parts.config.data.clone();
-        let found_data = damage::found_data(&data);
+        let found = match damage::Found::look(&data) {
+            Ok(found) => found,
+            Err(source) => {
+                // Not "nothing is there": a member that calls its data lost is filled from others.
+                let fatal = AgentError::Data { path: data, source };
+                let _ = self.parts.inbox.send(Inbound::Fatal(Box::new(fatal))).await;
+                return Err("the data directory cannot be looked at".to_owned());
+            }
+        };
         if self.handle.supervisor.running().is_some() && !self.take_over_running().await {
             return Err("the running engine can neither be demoted nor ended".to_owned());
         }
         if self.handle.supervisor.running().is_none() {
-            if let Err(error) = self.launch().await {
+            if let Err(error) = self.launch(found).await {
                 let error = in_words(&error);
                 tracing::error!(error, "the engine cannot be started");
                 // It counts as a start that failed at once: the next one waits longer.
@@ -112,7 +121,8 @@ impl<P: Platform> EnginePort<P> {
         } else {
             self.run += 1;
         }
-        self.news(EngineNews::Started { run: self.run, found_data }).await;
+        let (found_data, other_file) = (found.any(), found.orphaned_aof);
+        self.news(EngineNews::Started { run: self.run, found_data, other_file }).await;
         Ok(())
     }
 
@@ -137,9 +147,9 @@ impl<P: Platform> EnginePort<P> {
         Ok(())
     }
 
-    async fn launch(&mut self) -> Result<(), AgentError> {
+    async fn launch(&mut self, found: Found) -> Result<(), AgentError> {
         let config = &self.parts.config;
-        let from_snapshot = self.choose_snapshot();
+        let from_snapshot = self.choose_snapshot(found);
         let password = random_hex::<32>();
         let (rendered, gate) = self.render(&password)?;
         let file = config.run.join("engine.conf");
@@ -149,6 +159,7 @@ impl<P: Platform> EnginePort<P> {
         let socket = socket_path(config);
         // A socket left by a dead engine would be taken for one that is starting.
         let _ = fs::remove_file(&socket);
+        damage::remove_temporary(&config.data);
         let mut arguments = vec![file.display().to_string()];
         if from_snapshot {
             arguments.extend(["--appendonly".to_owned(), "no".to_owned()]);
@@ -196,12 +207,12 @@ impl<P: Platform> EnginePort<P> {
     /// Whether this start reads the snapshot instead of the append-only file: where it is known to
     /// be as new, as only it has the place in the stream (engine.md 0, 5), and where there is no
     /// append-only file, as the engine would start empty beside the snapshot (engine.md 0, 9).
-    fn choose_snapshot(&self) -> bool {
+    fn choose_snapshot(&self, found: Found) -> bool {
         let config = &self.parts.config;
         if !config.persistence.has_aof() {
             return false;
         }
-        if damage::found_orphaned_aof(&config.data) {
+        if found.orphaned_aof {
             tracing::warn!("the append-only file has lost its manifest: keeping its files aside");
             if let Err(error) = damage::move_orphaned_aof(&config.data) {
                 tracing::error!(error = in_words(&error), "the files stay where they are");
@@ -209,8 +220,7 @@ impl<P: Platform> EnginePort<P> {
         }
         // The mark stays while it holds: should this engine die before it has written its
         // append-only file anew, the snapshot still has more.
-        clean_stop::snapshot_leads(&config.data)
-            || (damage::found_rdb(&config.data) && !damage::found_aof(&config.data))
+        clean_stop::snapshot_leads(&config.data) || (found.rdb && !found.aof)
     }
 
     fn render(&self, password: &str) -> Result<(Rendered, Option<Gate>), AgentError> {
@@ -298,7 +308,8 @@ impl<P: Platform> EnginePort<P> {
         let words = ["CONFIG", "SET", "appendonly", "yes"];
         match self.link.command(&words, Duration::from_secs(2)).await {
             Ok(()) => facts.aof_pending = false,
-            Err(error) => tracing::debug!(error, "the append-only file is not on yet"),
+            // Until it is, what is written is on no disk.
+            Err(error) => tracing::warn!(error, "the append-only file is not on yet"),
         }
     }
 }

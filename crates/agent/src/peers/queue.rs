@@ -66,13 +66,13 @@ mod tests {
         let queue = Queue::default();
         queue.push(Message::Goodbye);
         for epoch in 0..LENGTH as u64 + 10 {
-            queue.push(Message::Fenced { epoch: Epoch(epoch) });
+            queue.push(Message::Fenced { epoch: Epoch(epoch), seq: 0 });
         }
         // Nothing repeated was in it, so the oldest went.
-        assert_eq!(queue.pop().await, Message::Fenced { epoch: Epoch(10) });
+        assert_eq!(queue.pop().await, Message::Fenced { epoch: Epoch(10), seq: 0 });
         queue.push(Message::Goodbye);
         for epoch in 11..LENGTH as u64 + 10 {
-            assert_eq!(queue.pop().await, Message::Fenced { epoch: Epoch(epoch) });
+            assert_eq!(queue.pop().await, Message::Fenced { epoch: Epoch(epoch), seq: 0 });
         }
         assert!(matches!(queue.pop().await, Message::Goodbye));
     }

@@ -91,10 +91,10 @@ async fn messages_arrive_in_order_also_while_the_key_rotates() {
     let mut one = End::of(&new, second, &at);
     zero.link(true).await;
     for epoch in 0..20 {
-        zero.peers.send(&"cart-1".into(), Message::Fenced { epoch: Epoch(epoch) });
+        zero.peers.send(&"cart-1".into(), Message::Fenced { epoch: Epoch(epoch), seq: 0 });
     }
     for epoch in 0..20 {
-        let expected = ("cart-0".into(), Message::Fenced { epoch: Epoch(epoch) });
+        let expected = ("cart-0".into(), Message::Fenced { epoch: Epoch(epoch), seq: 0 });
         assert_eq!(one.next_message().await, expected);
     }
     // The other way the new key is not known yet: refused, and nothing else breaks.

@@ -56,6 +56,23 @@ pub(super) fn reap(pid: Pid) -> WaitStatus {
     }
 }
 
+/// The processes of this group that work in this directory and have not ended.
+#[cfg(target_os = "linux")]
+pub(super) fn working_in(group: Pid, data: &std::path::Path) -> Vec<Pid> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|e| e.file_name().to_str()?.parse().ok().map(Pid::from_raw));
+    let of_group = |pid: &Pid| nix::unistd::getpgid(Some(*pid)) == Ok(group);
+    let there = std::fs::canonicalize(data).ok();
+    let works = |pid: &Pid| std::fs::read_link(format!("/proc/{pid}/cwd")).ok() == there;
+    pids.filter(|pid| of_group(pid) && there.is_some() && works(pid)).collect()
+}
+
+/// Nobody tells: the group's leader is found by its id.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn working_in(_group: Pid, _data: &std::path::Path) -> Vec<Pid> {
+    Vec::new()
+}
+
 /// Compares what a process did between two looks.
 #[derive(Debug, Default)]
 pub(crate) struct ProcessWatch {

@@ -7,7 +7,6 @@ use crate::identity::MemberId;
 use crate::record::Electorate;
 use crate::time::{Span, Tick};
 use crate::timing::Timing;
-use crate::topology::Failsafe;
 
 use super::quorum;
 
@@ -72,7 +71,6 @@ enum Quorum {
 #[derive(Clone, Debug, Hash)]
 pub struct Authority {
     timing: Timing,
-    failsafe: Failsafe,
     /// When the last successful compare-and-swap was *sent*.
     lease_sent: Option<Tick>,
     /// Per member, when the newest heartbeat that it acknowledged was sent.
@@ -83,8 +81,8 @@ pub struct Authority {
 
 impl Authority {
     /// Nobody has acknowledged anything yet, and no compare-and-swap has succeeded.
-    pub fn new(timing: Timing, failsafe: Failsafe, electorate: Electorate) -> Self {
-        Self { timing, failsafe, lease_sent: None, acked: BTreeMap::new(), under: vec![electorate] }
+    pub fn new(timing: Timing, electorate: Electorate) -> Self {
+        Self { timing, lease_sent: None, acked: BTreeMap::new(), under: vec![electorate] }
     }
 
     /// A compare-and-swap sent at `sent` has succeeded, and the record now has this electorate.
@@ -134,7 +132,7 @@ impl Authority {
 
     /// The sending of the newest heartbeat that a members have acknowledged.
     fn quorum_sent(&self, electorate: &Electorate) -> Quorum {
-        let need = quorum::acks(electorate.len(), electorate.copies, self.failsafe);
+        let need = quorum::acks(electorate.len(), electorate.copies, electorate.failsafe);
         if need == 0 {
             return Quorum::Unneeded;
         }
@@ -198,6 +196,7 @@ mod tests {
     use super::*;
     use crate::identity::MemberName;
     use crate::record::Seat;
+    use crate::topology::Failsafe;
     use engine::Offset;
 
     fn member(name: &str) -> MemberId {
@@ -207,7 +206,7 @@ mod tests {
     fn electorate(version: u64, names: &[&str]) -> Electorate {
         let seats =
             names.iter().map(|n| Seat { member: member(n), from: Offset(0) }).collect::<Vec<_>>();
-        Electorate { version, seats, holder_from: Offset(0), copies: 1 }
+        Electorate { version, seats, copies: 1, ..Electorate::default() }
     }
 
     fn ms(n: u64) -> Tick {
@@ -216,7 +215,7 @@ mod tests {
 
     #[test]
     fn one_ack_of_two_holds_and_none_does_not() {
-        let mut a = Authority::new(Timing::DEFAULT, Failsafe::Majority, electorate(1, &["b", "c"]));
+        let mut a = Authority::new(Timing::DEFAULT, electorate(1, &["b", "c"]));
         assert!(!a.holds(ms(0)));
         a.acknowledged(&member("b"), ms(100));
         assert!(a.holds(ms(100)));
@@ -225,8 +224,22 @@ mod tests {
     }
 
     #[test]
+    fn whose_acks_hold_stands_in_the_electorate() {
+        let all = Electorate { failsafe: Failsafe::All, ..electorate(2, &["b", "c"]) };
+        let mut a = Authority::new(Timing::DEFAULT, electorate(1, &["b", "c"]));
+        a.acknowledged(&member("b"), ms(100));
+        assert!(a.holds(ms(100)));
+        a.also_under(all.clone());
+        assert!(!a.holds(ms(100)), "while it is being changed both rules hold");
+        a.acknowledged(&member("c"), ms(100));
+        assert!(a.holds(ms(100)));
+        a.renewed(ms(200), all);
+        assert_eq!(a.until(), Until::At(ms(200) + Span::from_millis(4990)));
+    }
+
+    #[test]
     fn two_electorates_need_the_worse() {
-        let mut a = Authority::new(Timing::DEFAULT, Failsafe::Majority, electorate(1, &["b", "c"]));
+        let mut a = Authority::new(Timing::DEFAULT, electorate(1, &["b", "c"]));
         a.acknowledged(&member("b"), ms(100));
         a.also_under(electorate(2, &["c"]));
         assert!(!a.holds(ms(100)), "b does not count for {{c}}");
@@ -238,7 +251,7 @@ mod tests {
 
     #[test]
     fn an_empty_electorate_holds_for_ever_and_a_joint_one_does_not() {
-        let mut a = Authority::new(Timing::DEFAULT, Failsafe::Majority, electorate(1, &[]));
+        let mut a = Authority::new(Timing::DEFAULT, electorate(1, &[]));
         assert_eq!(a.until(), Until::Forever);
         a.also_under(electorate(2, &["b"]));
         assert_eq!(a.until(), Until::Never);
@@ -246,7 +259,7 @@ mod tests {
 
     #[test]
     fn strangers_do_not_count() {
-        let mut a = Authority::new(Timing::DEFAULT, Failsafe::Majority, electorate(1, &["b"]));
+        let mut a = Authority::new(Timing::DEFAULT, electorate(1, &["b"]));
         let twin = MemberId { pod: "other".into(), ..member("b") };
         a.acknowledged(&twin, ms(100));
         assert!(!a.holds(ms(100)));

@@ -120,6 +120,10 @@ impl Election {
         if !self.engine.is_ready() || !self.memory.stamp.complete {
             return None;
         }
+        if self.store.failing_since.is_some() {
+            // It could not take the lease, and would only be in another one's way.
+            return None;
+        }
         if self.following_is_fresh(now) || self.somebody_better_is_well(now) {
             return None;
         }
@@ -154,13 +158,18 @@ impl Election {
         better.count() as u32
     }
 
-    /// A member with fresher data is reachable and able: it leads (failover.md 2.8).
+    /// A member with fresher data is reachable and able: it leads (failover.md 2.8). Where the
+    /// store was away for everybody, the others are given time to hear from it again.
     fn somebody_better_is_well(&self, now: Tick) -> bool {
-        let recent = self.settings.timing.heartbeat.scaled(4, 1);
+        let timing = &self.settings.timing;
+        let recent = timing.heartbeat.scaled(4, 1);
+        let all_back = self.store.back_at + timing.renew.scaled(2, 1) + timing.store_timeout();
+        let heeds = !self.settings.keeps(Cure::UnableGivesWay);
         self.peers.values().filter_map(|p| p.report.as_ref()).any(|(report, at)| {
             now.since(*at) < recent
                 && report.ready
                 && !report.stopping
+                && (!report.unable || *at < all_back || heeds)
                 && (self.is_of_record(&report.who.id) || !self.is_of_record(&self.id))
                 && report.stamp.is_above(&self.memory.stamp)
         })
@@ -252,7 +261,7 @@ impl Election {
         let Some(candidate) = &self.candidate else { return };
         let Some(record) = self.store.record() else { return };
         let e = &record.electorate;
-        let need = quorum::promises(e.len(), e.copies, self.settings.failsafe);
+        let need = quorum::promises(e.len(), e.copies, e.failsafe);
         let yes = candidate.yes.iter().filter(|m| e.seat_named(m).is_some()).count();
         if yes >= need || candidate.answered.len() >= self.peers.len() {
             self.close_prevote(now);
@@ -263,7 +272,7 @@ impl Election {
         let Some(candidate) = &self.candidate else { return };
         let Some(record) = self.store.record() else { return };
         let e = &record.electorate;
-        let need = quorum::promises(e.len(), e.copies, self.settings.failsafe);
+        let need = quorum::promises(e.len(), e.copies, e.failsafe);
         let yes = candidate.yes.iter().filter(|m| e.seat_named(m).is_some()).count();
         let heard: Vec<MemberName> = candidate.answered.iter().cloned().collect();
         let lives = candidate.holder_lives.clone();
@@ -345,7 +354,7 @@ impl Election {
         let seat_of = |id| if by_disk { e.seat_of_disk(id) } else { e.seat(id) };
         let quorum: Vec<(&Seat, &Standing)> =
             candidate.granted.values().filter_map(|r| seat_of(&r.who.id).map(|s| (s, r))).collect();
-        let need = quorum::promises(e.len(), e.copies, self.settings.failsafe);
+        let need = quorum::promises(e.len(), e.copies, e.failsafe);
         if quorum.len() < need || e.is_empty() {
             return Some(Shortfall::Promises(quorum.len(), need.max(1)));
         }
@@ -417,8 +426,9 @@ impl Election {
             version: old.electorate.version + 1,
             seats,
             holder_from: start,
-            copies: old.electorate.copies,
+            ..old.electorate.clone()
         };
+        record.lease_ms = self.settings.timing.lease.as_millis();
         record.lineage = Some(self.lineage_from_here(candidate.asked.epoch));
         record.released = None;
         record.renewal = renewal;

@@ -10,6 +10,7 @@ use crate::reason::Reason;
 use crate::record::{Electorate, Seat};
 use crate::time::{Span, Tick};
 use crate::topology::Durability;
+use crate::topology::Failsafe;
 
 use super::lead::{CasKind, State};
 use super::{Election, Peer};
@@ -30,6 +31,8 @@ enum Kind {
     Grow(MemberId),
     /// k changes.
     Copies(u32),
+    /// Whose acks hold changes.
+    Failsafe(Failsafe),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,17 +72,23 @@ impl Election {
         if self.stopping.is_some() || leading.authority.is_joint() || leading.cas.is_some() {
             return;
         }
-        let kind = self.who_leaves(now).or_else(|| self.who_joins(now)).or_else(|| self.copies());
+        let kind =
+            self.who_leaves(now).or_else(|| self.who_joins(now)).or_else(|| self.other_rule());
         self.steer_newcomers(now);
         if let Some(kind) = kind {
             self.begin_change(kind, now);
         }
     }
 
-    fn copies(&self) -> Option<Kind> {
+    /// The settings are others than those that the electorate was made with.
+    fn other_rule(&self) -> Option<Kind> {
         let leading = self.leading.as_ref()?;
         let wanted = self.settings.durability.copies();
-        (wanted != leading.electorate.copies).then_some(Kind::Copies(wanted))
+        let failsafe = self.settings.failsafe;
+        if wanted != leading.electorate.copies {
+            return Some(Kind::Copies(wanted));
+        }
+        (failsafe != leading.electorate.failsafe).then_some(Kind::Failsafe(failsafe))
     }
 
     /// Members that are away too long, said goodbye, or hold nothing certain.
@@ -236,7 +245,7 @@ impl Election {
                 }
                 Stage::Expelling
             }
-            Kind::Grow(_) => Stage::Writing,
+            Kind::Grow(_) | Kind::Failsafe(_) => Stage::Writing,
             Kind::Copies(k) => {
                 let old = self.leading.as_ref().map_or(0, |l| l.electorate.copies);
                 if *k > old && self.settings.keeps(Cure::RaiseWaits) {
@@ -365,6 +374,14 @@ impl Election {
             Kind::Copies(k) => {
                 new.copies = *k;
                 ("copies", format!("a waited write needs {k} replicas"))
+            }
+            Kind::Failsafe(failsafe) => {
+                new.failsafe = *failsafe;
+                let whose = match failsafe {
+                    Failsafe::Majority => "a majority",
+                    Failsafe::All => "all",
+                };
+                ("failsafe", format!("the acks of {whose} hold the primary's authority"))
             }
         };
         if let Some(offset) = lift {

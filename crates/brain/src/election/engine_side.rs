@@ -85,6 +85,7 @@ pub(crate) struct EngineSide {
     under_way: BTreeMap<RequestId, Purpose>,
     posture_retry: Tick,
     found_data: bool,
+    other_file: bool,
     /// The memory's stamp has been held against what this process loaded.
     pub(crate) reconciled: bool,
     start_at: Tick,
@@ -122,6 +123,7 @@ impl EngineSide {
             under_way: BTreeMap::new(),
             posture_retry: now,
             found_data: false,
+            other_file: false,
             reconciled: false,
             start_at: now,
             quick_deaths: 0,
@@ -264,7 +266,7 @@ impl Election {
         self.engine.look_after = now;
     }
 
-    pub(super) fn on_started(&mut self, run: u64, found_data: bool, now: Tick) {
+    pub(super) fn on_started(&mut self, run: u64, found: (bool, bool), now: Tick) {
         self.engine.run = run;
         self.engine.phase = Phase::Up;
         self.engine.view = None;
@@ -272,7 +274,7 @@ impl Election {
         self.engine.want = Posture::DeadEnd;
         self.engine.observing = None;
         self.engine.observe_at = now;
-        self.engine.found_data = found_data;
+        (self.engine.found_data, self.engine.other_file) = found;
         self.engine.reconciled = false;
         self.engine.under_way.clear();
         self.engine.admitted = None;
@@ -628,7 +630,7 @@ impl Election {
         self.stamp_after_exit(exit);
         let own_fault = exit.is_own_fault();
         if led && own_fault {
-            self.memory.deaths.push(now);
+            self.memory.note_death(now);
             self.dirty = true;
         }
         let text = format!("the engine {exit}, after {lived}");
@@ -676,6 +678,11 @@ impl Election {
     /// Whether the process found files to load when it started.
     pub(super) fn engine_found_data(&self) -> bool {
         self.engine.found_data
+    }
+
+    /// Whether those were others than the ones that the memory speaks of.
+    pub(super) fn engine_read_another_file(&self) -> bool {
+        self.engine.other_file && !self.memory.clean
     }
 }
 

@@ -44,6 +44,34 @@ impl Election {
         }
     }
 
+    /// A holder that cannot promote, for whatever reason (its disk does not keep its epoch, nobody
+    /// acknowledges it), does not keep the group from having a primary: like one that is fenced it
+    /// neither renews nor asks for acks, for as long as others need (failover.md 2.9).
+    pub(super) fn make_way(&mut self, now: Tick) {
+        let long = self.long_enough();
+        let rest = self.settings.timing.lease.scaled(3, 1);
+        let keeps = self.settings.keeps(Cure::HolderMakesWay);
+        let Some(leading) = &mut self.leading else { return };
+        if leading.state != State::Preparing || leading.gave || !keeps {
+            return;
+        }
+        let due = leading.idle_since + long;
+        if now < due {
+            return self.wake_by(due);
+        }
+        leading.state = State::Fenced;
+        leading.disown_acks();
+        leading.rests_until = now + rest;
+        leading.next_beat = now;
+        leading.drop_unsent();
+        let text = format!(
+            "{} has held epoch {} for {long} and could not promote: others may lead",
+            self.id.name, leading.epoch
+        );
+        self.out.note(Reason::story("made-way", text));
+        self.observe_soon(now);
+    }
+
     fn margin(&self) -> Span {
         if self.settings.keeps(Cure::Margin) { self.settings.timing.margin } else { Span::ZERO }
     }

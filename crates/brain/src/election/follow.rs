@@ -169,7 +169,7 @@ impl Election {
     }
 
     /// A holder without authority: not seen, and its acks count no longer (protocol-traces L2).
-    pub(super) fn on_fenced(&mut self, from: &MemberName, epoch: Epoch) {
+    pub(super) fn on_fenced(&mut self, from: &MemberName, epoch: Epoch, seq: u64) {
         if !self.settings.keeps(Cure::FencedIsNotSeen) {
             return;
         }
@@ -177,6 +177,10 @@ impl Election {
             && following.beat.holder.id.name == *from
             && following.beat.epoch == epoch
         {
+            if following.beat.seq > seq {
+                // It was overtaken: its authority is back, and this member's ack holds it.
+                return;
+            }
             following.seen = None;
         }
         if self.last_ack.as_ref().is_some_and(|a| a.to.id.name == *from && a.epoch == epoch) {

@@ -71,6 +71,9 @@ impl Election {
         if leading.state != State::Writable || leading.handover.is_some() || leading.gave {
             return self.answer(ask, Err("another change of the primary is under way".into()));
         }
+        if self.store.failing_since.is_some() {
+            return self.answer(ask, Err("the store does not answer: nothing can be given".into()));
+        }
         match self.successor(to) {
             Err(error) => self.answer(ask, Err(error)),
             Ok(best) if dry_run => {
@@ -121,6 +124,9 @@ impl Election {
         }
         if !report.ready || !report.stamp.complete || report.stamp.epoch != leading.lineage.epoch {
             return Err(format!("{name} has not all of this epoch's data ({})", report.stamp));
+        }
+        if report.unable {
+            return Err(format!("{name} could not lead: its store or its disk does not answer"));
         }
         if report.stopping || !report.link_up || !peer.link_up {
             return Err(format!("{name} is stopping or not linked"));

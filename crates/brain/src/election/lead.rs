@@ -79,6 +79,10 @@ pub(crate) struct Leading {
     pub(crate) tell_offset: bool,
     routed: Option<Route>,
     pub(crate) began: Tick,
+    /// Since when it may promote, but for what is still to come before that.
+    pub(super) idle_since: Tick,
+    /// It makes way for others until then.
+    pub(super) rests_until: Tick,
     wish_done: Option<String>,
 }
 
@@ -159,8 +163,8 @@ impl Election {
     ) {
         let Some(lineage) = record.lineage.clone() else { return };
         let electorate = record.electorate.clone();
-        let (timing, failsafe) = (self.settings.timing, self.settings.failsafe);
-        let mut authority = Authority::new(timing, failsafe, electorate.clone());
+        let timing = self.settings.timing;
+        let mut authority = Authority::new(timing, electorate.clone());
         if let Some(sent) = lease_sent {
             authority.renewed(sent, electorate.clone());
         } else if !self.settings.keeps(Cure::AppointedNeedsAcks) {
@@ -220,6 +224,8 @@ impl Election {
             tell_offset: false,
             routed: None,
             began: now,
+            idle_since: now,
+            rests_until: now,
             wish_done: record.handover.as_ref().map(|w| w.id.clone()),
         }));
         self.tell_written(record, version);
@@ -238,6 +244,7 @@ impl Election {
         if self.leading.is_none() {
             return self.step_creation(now);
         }
+        self.make_way(now);
         self.beat(now);
         self.renew(now);
         self.regain(now);
@@ -318,7 +325,9 @@ impl Election {
                 leading.next_beat = now + Self::FENCED_AGAIN;
                 return self.wake_by(now + Self::FENCED_AGAIN);
             }
-            let message = Message::Fenced { epoch: leading.epoch };
+            // They forget their acks when they hear it: so does this member (protocol-traces L2).
+            leading.disown_acks();
+            let message = Message::Fenced { epoch: leading.epoch, seq: leading.seq };
             for to in others {
                 self.send(&to, message.clone(), Reason::routine("fenced"));
             }
@@ -438,6 +447,10 @@ impl Election {
         if leading.gave || leading.cas.is_some() {
             return;
         }
+        if now < leading.rests_until {
+            let until = leading.rests_until;
+            return self.wake_by(until);
+        }
         let bump = leading.nack > Epoch(0) && leading.nack >= leading.epoch;
         let last = leading.next_renew;
         let rests = !bump && !leading.renew_now && lazy_ok && leading.may_write();
@@ -503,8 +516,12 @@ impl Election {
         if !leading.is_fenced() || leading.gave || !leading.authority.holds(now) {
             return;
         }
+        if now < leading.rests_until {
+            return;
+        }
         if self.engine.is_ready() && self.engine.is_demoted() {
             leading.state = State::Preparing;
+            leading.idle_since = now;
             // Another may have led meanwhile, of whom a restored store knows nothing: his route
             // may stand there.
             leading.routed = None;

@@ -51,6 +51,11 @@ impl Outbox {
         id
     }
 
+    /// Whether no later memory is on its way to the disk.
+    pub(crate) fn is_newest(&self, id: PersistId) -> bool {
+        id >= PersistId(self.persists)
+    }
+
     pub(crate) fn after(&mut self, id: PersistId, deferred: Deferred) {
         self.deferred.push((id, deferred));
     }

@@ -102,7 +102,7 @@ pub fn data_suffice(
 /// While somebody holds the record its acks may still come from pods that were replaced and live on
 /// where nobody sees them: a pod that was made anew on an old disk answers for the data and not for
 /// the authority, so it counts only of a record that was released.
-pub fn recovery_quorum(record: &Record, granted: &[&MemberId], failsafe: Failsafe) -> bool {
+pub fn recovery_quorum(record: &Record, granted: &[&MemberId]) -> bool {
     let e = &record.electorate;
     let (held, released) = (record.holder.as_ref(), record.released.as_ref());
     let is_seated = |id: &MemberId| match held {
@@ -115,7 +115,7 @@ pub fn recovery_quorum(record: &Record, granted: &[&MemberId], failsafe: Failsaf
     };
     let seated = granted.iter().filter(|id| is_seated(id)).count();
     let with_last = granted.iter().any(|id| is_last(id));
-    let need = promises(e.len(), e.copies, failsafe);
+    let need = promises(e.len(), e.copies, e.failsafe);
     (with_last && (seated >= 1 || e.is_empty())) || (seated >= need && !e.is_empty())
 }
 

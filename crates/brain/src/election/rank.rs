@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 
 use crate::message::Standing;
 
-/// Better first. The highest stamp leads whatever its preference: preferences (room, quarantine,
-/// ordinal) order equals only.
+/// Better first. The highest stamp leads whatever its preference: preferences (a store and a
+/// disk that answer, quarantine, room, ordinal) order equals only.
 pub fn compare(a: &Standing, b: &Standing) -> Ordering {
     b.stamp
         .compare(&a.stamp)
+        .then_with(|| a.unable.cmp(&b.unable))
         .then_with(|| a.quarantined.cmp(&b.quarantined))
         .then_with(|| b.roomy.cmp(&a.roomy))
         .then_with(|| a.who.id.name.ordinal().cmp(&b.who.id.name.ordinal()))
@@ -58,6 +59,7 @@ mod tests {
             quarantined: false,
             roomy: true,
             holder_may_live: false,
+            unable: false,
         }
     }
 
@@ -97,5 +99,7 @@ mod tests {
         let sick = Standing { quarantined: true, ..member(0, 3, 11, true) };
         let well = member(1, 3, 11, true);
         assert_eq!(best([&sick, &well]), Some(&well));
+        let unable = Standing { unable: true, ..member(0, 3, 11, true) };
+        assert_eq!(best([&unable, &sick]), Some(&sick));
     }
 }

@@ -167,11 +167,12 @@ impl Election {
     /// The first primary (failover.md 2.11): every named member answers, nobody knows an epoch.
     fn consider_bootstrap(&mut self, record: &Record, now: Tick) {
         let reports = self.recent_reports(now);
-        let known = reports.values().find(|r| !r.virgin && r.epoch > Epoch(0));
+        let known = reports.values().find(|r| !r.virgin);
         if !self.is_virgin() || known.is_some() {
             let who = known.map_or(&self.id.name, |r| &r.who.id.name);
             self.blocked = Some(format!(
-                "RecoveryBlocked: the record is new, yet {who} knows an epoch: this is no bootstrap"
+                "RecoveryBlocked: the record is new, yet {who} knows an epoch or holds data: this is \
+                 no bootstrap, a person decides"
             ));
             return;
         }
@@ -184,7 +185,8 @@ impl Election {
             return;
         }
         let lowest = reports.values().filter(|r| r.ready).map(|r| r.who.id.name.ordinal()).min();
-        if reports.values().any(|r| !r.ready) && !self.patience_is_over(now) {
+        // What loads may hold data, whatever its agent's disk knows.
+        if reports.values().any(|r| !r.ready && (r.syncing || !self.patience_is_over(now))) {
             return;
         }
         if lowest.is_some_and(|other| other < self.id.name.ordinal()) {
@@ -275,7 +277,9 @@ impl Election {
             seats,
             holder_from: start,
             copies: self.settings.durability.copies(),
+            failsafe: self.settings.failsafe,
         };
+        record.lease_ms = self.settings.timing.lease.as_millis();
         let begun_by = self.settings.boot.clone();
         let parent_start = start;
         record.lineage =
@@ -363,7 +367,7 @@ impl Election {
             &by_disks
         };
         let granted: Vec<&MemberId> = granted.values().map(|r| &r.who.id).collect();
-        super::quorum::recovery_quorum(record, &granted, self.settings.failsafe)
+        super::quorum::recovery_quorum(record, &granted)
     }
 
     /// A person accepts what is lost (failover.md 2.11): a new generation of epochs.
@@ -412,7 +416,9 @@ impl Election {
             seats: Vec::new(),
             holder_from: Offset(start.0),
             copies: self.settings.durability.copies(),
+            failsafe: self.settings.failsafe,
         };
+        record.lease_ms = self.settings.timing.lease.as_millis();
         record.lineage = Some(self.lineage_from_here(Epoch(generation)));
         record.renewal = self.next_renewal();
         let text = format!("a person made {} lead, accepting what is lost", self.id.name);

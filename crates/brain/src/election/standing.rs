@@ -34,6 +34,7 @@ impl Election {
             quarantined: self.is_quarantined(),
             roomy: self.short.is_none() && !self.refuses_writes(),
             holder_may_live: self.holder_may_live(self.clock),
+            unable: self.is_unable(self.clock),
         }
     }
 
@@ -51,7 +52,9 @@ impl Election {
     /// It has never known an epoch, and its engine holds nothing: data beside a new state file are
     /// somebody's.
     pub(super) fn is_virgin(&self) -> bool {
-        self.memory.is_virgin() && self.engine.view.as_ref().is_none_or(|v| v.keys == 0)
+        self.memory.is_virgin()
+            && !self.memory.damaged
+            && self.engine.view.as_ref().is_none_or(|v| v.keys == 0)
     }
 
     /// It held data, or must have, and the loaded engine has none: half a dataset is still
@@ -63,6 +66,18 @@ impl Election {
             && !self.is_virgin()
             && !self.memory.damaged
             && self.engine.is_detached()
+    }
+
+    /// Whether store or disk have failed this member for so long that it could not lead. Not at
+    /// once: a fuller copy is worth a wait.
+    pub(super) fn is_unable(&self, now: Tick) -> bool {
+        let long = |since: Option<Tick>| since.is_some_and(|t| now.since(t) >= self.long_enough());
+        long(self.store.failing_since) || long(self.unwritten_since)
+    }
+
+    /// How long a member is given that fails to lead: for it to be able again, or to promote.
+    pub(super) fn long_enough(&self) -> Span {
+        self.settings.timing.lease.scaled(2, 1)
     }
 
     /// Three deaths as primary by its own fault in ten minutes (failover.md 2.12).
@@ -84,10 +99,14 @@ impl Election {
             && view.replid != before.replid
             && !self.memory.clean
             && !self.settings.fsync_always;
+        let another = self.engine_read_another_file();
         if self.engine_found_data() && !proves_nothing {
             let stamp = &mut self.memory.stamp;
             if view.replid.is_known() && view.replid == stamp.replid {
                 stamp.offset = view.offset.unwrap_or_default();
+            } else if another {
+                (stamp.epoch, stamp.offset) = (Epoch(0), Offset(0));
+                self.memory.exact = false;
             } else if !self.memory.clean && stamp.durable == Offset(0) && !stamp.origin {
                 // What a full sync brought was on no disk yet: the files are those from before it,
                 // of whatever line that was.
@@ -413,10 +432,12 @@ impl Election {
     pub(super) fn persist(&mut self, why: &'static str, now: Tick) -> PersistId {
         self.dirty = false;
         self.next_persist = now + Span::from_millis(1000);
+        self.unwritten_since.get_or_insert(now);
         self.out.persist(&self.memory, Reason::routine(why))
     }
 
     pub(super) fn on_persisted(&mut self, id: PersistId, now: Tick) {
+        self.unwritten_since = (!self.out.is_newest(id)).then_some(now);
         for deferred in self.out.confirmed(id) {
             match deferred {
                 Deferred::Send(to, message, why) => {

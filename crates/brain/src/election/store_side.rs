@@ -20,6 +20,10 @@ pub(crate) struct StoreSide {
     pub(crate) known: bool,
     /// The last call was answered.
     pub(crate) reachable: bool,
+    /// Since when no call was answered.
+    pub(crate) failing_since: Option<Tick>,
+    /// When a call was first answered after that.
+    pub(crate) back_at: Tick,
     /// The record was missing, or older than what this disk knows, at the last read.
     pub(crate) lacking: bool,
     reading: Option<(RequestId, Tick)>,
@@ -38,6 +42,8 @@ impl StoreSide {
             changed_at: now,
             known: false,
             reachable: false,
+            failing_since: Some(now),
+            back_at: now,
             lacking: false,
             reading: None,
             last_holder: None,
@@ -67,6 +73,16 @@ impl StoreSide {
         self.seen = Some((version, record));
         self.changed_at = now;
         true
+    }
+
+    /// A call was answered, or was not.
+    fn heard(&mut self, answered: bool, now: Tick) {
+        self.reachable = answered;
+        if !answered {
+            self.failing_since.get_or_insert(now);
+        } else if self.failing_since.take().is_some() {
+            self.back_at = now;
+        }
     }
 
     /// Whether `record` is older than what is known: a watch that lags.
@@ -153,8 +169,10 @@ impl Election {
     }
 
     pub(super) fn on_store(&mut self, request: RequestId, outcome: StoreOutcome, now: Tick) {
-        self.store.reachable =
-            !matches!(outcome, StoreOutcome::Unavailable(_) | StoreOutcome::Unanswered);
+        self.store.heard(
+            !matches!(outcome, StoreOutcome::Unavailable(_) | StoreOutcome::Unanswered),
+            now,
+        );
         match self.store.reading {
             Some((reading, sent)) if reading == request => {
                 self.store.reading = None;

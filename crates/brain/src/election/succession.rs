@@ -321,6 +321,7 @@ impl Election {
         let mut record = old.clone();
         record.holder = Some(self.incarnation());
         record.epoch = epoch;
+        record.lease_ms = self.settings.timing.lease.as_millis();
         record.electorate.version += 1;
         record.electorate.holder_from = start;
         record.electorate.seats.iter_mut().for_each(|s| s.from = start);
@@ -377,7 +378,7 @@ impl Election {
             version: old.electorate.version + 1,
             seats,
             holder_from: start,
-            copies: old.electorate.copies,
+            ..old.electorate.clone()
         };
         record.lineage = Some(crate::Lineage {
             epoch,

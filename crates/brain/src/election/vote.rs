@@ -99,8 +99,13 @@ impl Election {
             return Some(Denial::Busy);
         }
         let fresher = self.stamp_told().is_above(&asked.stamp) && !own;
-        (fresher && self.settings.keeps(Cure::VotersProtect))
-            .then(|| Denial::Fresher(self.memory.stamp.clone()))
+        if !fresher || !self.settings.keeps(Cure::VotersProtect) {
+            return None;
+        }
+        // What it holds does not count against others while it could not lead with it, and it gives
+        // its word to nobody who would drop that.
+        let unable = self.is_unable(now) && self.settings.keeps(Cure::UnableGivesWay);
+        Some(if unable { Denial::Busy } else { Denial::Fresher(self.memory.stamp.clone()) })
     }
 
     /// The newest electorate that this member knows of that record's epoch.
@@ -131,8 +136,10 @@ impl Election {
     /// Pre-vote and promise both wait: for the record to be still for W, for the primary to be
     /// silent for T_p, for one's own last ack to fade (failover.md 2.4).
     fn too_early(&self, asked: &Candidacy, now: Tick) -> bool {
+        // Who has given its lease away without an answer leads only by a higher epoch.
         if let Some(leading) = &self.leading
             && !leading.is_fenced()
+            && !leading.gave
         {
             return true;
         }

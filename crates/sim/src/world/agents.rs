@@ -43,7 +43,7 @@ impl World {
             members: self.names[..self.plan.members].to_vec(),
             timing: member.ways.timing.unwrap_or(self.plan.timing),
             durability: member.ways.durability.unwrap_or(self.plan.durability),
-            failsafe: self.plan.failsafe,
+            failsafe: member.ways.failsafe.unwrap_or(self.plan.failsafe),
             recovery_timeout: self.plan.recovery_timeout,
             budget_per_hour: self.plan.budget_per_hour,
             gate: self.plan.gate,

@@ -253,7 +253,7 @@ impl World {
         self.outs(m, outs);
         let phase = self.rng.below(SECOND);
         self.after(phase, What::Cron { m, process });
-        self.deliver(m, Input::Engine(EngineNews::Started { run, found_data }));
+        self.deliver(m, Input::Engine(EngineNews::Started { run, found_data, other_file: false }));
         self.deliver(m, Input::Engine(EngineNews::Did { request, result: Ok(()) }));
         self.pump(m);
     }

@@ -60,7 +60,7 @@ impl World {
             |id: &MemberId| (0..self.members.len()).filter(out).any(|m| self.identity(m) == *id);
         let e = &record.electorate;
         let seats = e.members().filter(|id| lives_on(id)).count();
-        let hold = seats >= brain::rules::acks(e.len(), e.copies, self.plan.failsafe);
+        let hold = seats >= brain::rules::acks(e.len(), e.copies, e.failsafe);
         let room = self.members.len() < 3 * self.plan.members;
         room && self.members[old].agent.is_some() && !(hold && lives_on(&holder.id))
     }

@@ -1,12 +1,12 @@
 //! Holes in single-writer (protocol-traces, section 1): each trace with its cure in place ends
 //! well.
 
-use brain::{Durability, Wish};
+use brain::{Durability, Failsafe, Timing, Wish};
 use sim::faults::{Fault, isolation};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
 
-use crate::common::{Cast, begun, both_write, plan};
+use crate::common::{Cast, begun, both_write, certain, plan};
 
 /// H1: a shrink without an answer is read back as not done, commits later, and the one that is left
 /// in E takes over.
@@ -180,6 +180,75 @@ pub(crate) fn l2(cast: Cast) -> Ending {
     s.cut(Plane::Peer, 1, 0);
     s.cut(Plane::Peer, 2, 0);
     s.until("another leads", 12_000, |w| w.leads(1) || w.leads(2));
+    s.end()
+}
+
+/// L11: A has lost its way to the store, and then its engine, which comes back with all that it
+/// had: nobody holds more, and it cannot take the lease.
+pub(crate) fn l11(cast: Cast) -> Ending {
+    let mut s = certain(3, cast);
+    s.no_store(0);
+    s.put(0);
+    s.pass(12_000);
+    s.kill_engine(0, 9);
+    s.until("another leads", 40_000, |w| w.leads(1) || w.leads(2));
+    s.end()
+}
+
+/// L12: A's engine dies, and B, whose disk keeps nothing any more, is appointed: it cannot promote,
+/// and its lease stands.
+pub(crate) fn l12(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.world.members[1].ways.fsync = Some(FOR_EVER);
+    s.kill_engine(0, 9);
+    s.until("another leads", 60_000, |w| w.leads(0) || w.leads(2));
+    s.world.members[1].ways.fsync = None;
+    s.end()
+}
+
+/// The profile changes, and mixed ones stand beside each other: B has the longer W, takes over from
+/// A, and is cut off before its first renewal. The record says how long C is to wait for it.
+pub(crate) fn longer_lease(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
+    p.timing = Timing::FAST;
+    let mut s = Stage::begun(p);
+    s.put(0);
+    s.world.members[1].ways.timing = Some(Timing::PATIENT);
+    s.fault(Fault::KillAgent { member: 1, orphan: false, back: 10 * sim::MS });
+    s.until("B follows again", 20_000, |w| w.is_up(1) && w.seats().len() == 2);
+    s.pass(2_000);
+    // C could ask sooner.
+    s.no_store(2);
+    s.fault(Fault::Cut { paths: isolation(&[0, 1, 2], 0), lasts: FOR_EVER });
+    s.until("B leads", 40_000, |w| w.leads(1));
+    s.no_store(1);
+    s.part(Plane::Peer, 1, 2);
+    s.part(Plane::Engine, 1, 2);
+    s.store_again(2);
+    s.reaches(12_000, |w| w.leads(2));
+    both_write(&mut s, 1, 2);
+    s.end()
+}
+
+/// `failsafe` changes, and C alone has started since: A and B, without the store, go on by a
+/// majority's acks, and C, with the store, may not count as if all of them held A.
+pub(crate) fn failsafe_of_one(cast: Cast) -> Ending {
+    let mut p = plan(3, cast);
+    p.durability = Durability::Cache;
+    let mut s = Stage::begun(p);
+    s.put(0);
+    s.world.members[2].ways.failsafe = Some(Failsafe::All);
+    s.fault(Fault::KillAgent { member: 2, orphan: false, back: 10 * sim::MS });
+    s.until("C follows again", 20_000, |w| w.is_up(2) && w.seats().len() == 2);
+    s.pass(2_000);
+    [0, 1].into_iter().for_each(|m| s.no_store(m));
+    for other in [0, 1] {
+        s.part(Plane::Peer, 2, other);
+        s.part(Plane::Engine, 2, other);
+    }
+    s.reaches(20_000, |w| w.leads(2));
+    both_write(&mut s, 0, 2);
     s.end()
 }
 

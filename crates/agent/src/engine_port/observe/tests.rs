@@ -68,7 +68,7 @@ fn a_dead_end_has_no_upstream_and_addresses_become_members() {
     assert!(follows.link_up);
     // What it was told wins over a roster that has moved on.
     let told = ("cart-2".into(), "10.9.9.9".to_owned(), 6379);
-    let context = Context { followed: Some(told), min_replicas: 1, ..Context::default() };
+    let context = Context { followed: Some(told), min_replicas: Some(1), ..Context::default() };
     let moved = seen(&replica("10.9.9.9", 6379, "down"), &context);
     assert_eq!((moved.upstream, moved.min_replicas), (Some("cart-2".into()), 1));
     let stranger = seen(&replica("10.9.9.8", 6379, "up"), &context);
@@ -153,6 +153,31 @@ fn a_full_sync_takes_everything_back_until_the_append_only_file_is_whole_again()
 }
 
 #[test]
+fn a_full_sync_after_a_start_from_the_append_only_file_is_certain_of_nothing_either() {
+    let at = |ms: u64| Tick(ms * 1_000_000);
+    let replica = |more: &str| {
+        let text = format!(
+            "# Persistence\r\nloading:0\r\naof_enabled:1\r\naof_last_write_status:ok\r\n\
+             aof_last_bgrewrite_status:ok\r\n# Replication\r\nrole:slave\r\n{more}"
+        );
+        Info::parse(&text).unwrap()
+    };
+    let kinds = [(Persistence::AofEverysec, 600), (Persistence::AofAlways, 700)];
+    for (persistence, in_the_end) in kinds {
+        // Such an engine has no place in a stream before its sync.
+        let mut durable = Durable::new(persistence, false);
+        assert_eq!(durable.see(&replica("master_sync_in_progress:0\r\n"), at(0)), Offset(0));
+        assert_eq!(durable.see(&replica("master_sync_in_progress:1\r\n"), at(500)), Offset(0));
+        let mut info = primary(500, "");
+        info.persistence.aof_rewriting = Some(true);
+        assert_eq!(durable.see(&info, at(1000)), Offset(0));
+        assert_eq!(durable.see(&info, at(9000)), Offset(0));
+        durable.see(&primary(600, ""), at(10_000));
+        assert_eq!(durable.see(&primary(700, ""), at(13_000)), Offset(in_the_end));
+    }
+}
+
+#[test]
 fn everysec_is_certain_of_nothing_that_an_fsync_has_not_ended_for() {
     let at = |ms: u64| Tick(ms * 1_000_000);
     let hangs = |offset| {
@@ -213,6 +238,13 @@ fn a_snapshot_holds_what_was_there_before_it_began() {
     assert_eq!(durable.see(&info(10, 0, 1), Tick(0)), Offset(0));
     assert_eq!(durable.see(&info(20, 1, 1), Tick(1)), Offset(0));
     assert_eq!(durable.see(&info(30, 0, 2), Tick(2)), Offset(10));
+    // One that was begun of the data from before a full sync says nothing of those after it.
+    let syncing = "# Persistence\r\nloading:0\r\n# Replication\r\nrole:slave\r\n\
+         master_sync_in_progress:1\r\n";
+    assert_eq!(durable.see(&Info::parse(syncing).unwrap(), Tick(3)), Offset(0));
+    assert_eq!(durable.see(&info(15, 0, 3), Tick(4)), Offset(0));
+    assert_eq!(durable.see(&info(20, 1, 3), Tick(5)), Offset(0));
+    assert_eq!(durable.see(&info(25, 0, 4), Tick(6)), Offset(15));
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn started(clean: bool) -> Election {
         ..Memory::default()
     };
     let mut election = Election::new(settings(), memory, NOW);
-    election.on_started(1, true, NOW);
+    election.on_started(1, (true, false), NOW);
     election.out.take();
     election
 }
@@ -154,6 +154,38 @@ fn an_engine_that_ends_while_it_loads_changes_nothing_that_is_known_of_its_files
 }
 
 #[test]
+fn another_file_than_the_one_written_last_is_of_no_known_line() {
+    let read = |other_file: bool, replid: Replid, offset: Option<Offset>| {
+        let mut election = started(true);
+        election.on_seen(1, NOW, loaded(), NOW);
+        election.memory.stamp.durable = election.memory.stamp.offset;
+        let before = election.memory.stamp.clone();
+        election.on_exited(1, Exit::Signal(9), NOW);
+        election.on_started(2, (true, other_file), NOW);
+        election.on_seen(2, NOW, EngineView { replid, offset, ..loaded() }, NOW);
+        (before, election.memory.stamp.clone())
+    };
+    let unknown = || Replid("f".repeat(40));
+    let (before, stamp) = read(false, unknown(), None);
+    assert_eq!((stamp.epoch, stamp.offset), (before.epoch, before.durable));
+    // An old snapshot beside an append-only file that has lost its manifest.
+    let (_, stamp) = read(true, unknown(), None);
+    assert_eq!((stamp.epoch, stamp.offset, stamp.complete), (Epoch(0), Offset(0), true));
+    // One that says its place in the line says what it is worth.
+    let (before, stamp) = read(true, loaded().replid, Some(Offset(7)));
+    assert_eq!((stamp.epoch, stamp.offset), (before.epoch, Offset(7)));
+}
+
+#[test]
+fn deaths_are_few_and_of_this_boot() {
+    let mut memory = Memory::default();
+    (1..=9).for_each(|at| memory.note_death(Tick(at)));
+    assert_eq!(memory.deaths, [Tick(7), Tick(8), Tick(9)]);
+    memory.forget_deaths(Tick(8));
+    assert_eq!(memory.deaths, [Tick(7), Tick(8)], "the machine was started anew since");
+}
+
+#[test]
 fn whose_files_could_not_be_read_does_not_say_that_it_had_nothing() {
     let empty = || EngineView { keys: 0, replid: Replid::default(), offset: None, ..loaded() };
     let mut wiped = started(false);
@@ -162,7 +194,7 @@ fn whose_files_could_not_be_read_does_not_say_that_it_had_nothing() {
     unread.on_exited(1, Exit::BadData, NOW);
     for (election, lost) in [(&mut wiped, true), (&mut unread, false)] {
         // What could not be read was moved aside: the engine finds no files.
-        election.on_started(2, false, NOW);
+        election.on_started(2, (false, false), NOW);
         election.on_seen(2, NOW, empty(), NOW);
         assert_eq!(election.standing().lost, lost);
         assert!(!election.memory.stamp.complete);

@@ -32,6 +32,16 @@ pub(crate) struct HolderCas {
     sent: Option<(RequestId, Tick)>,
 }
 
+impl super::Leading {
+    /// What waits for the disk is not sent any more.
+    pub(in crate::election) fn drop_unsent(&mut self) {
+        if self.cas.as_ref().is_some_and(|cas| cas.sent.is_none()) {
+            self.cas = None;
+            self.change = None;
+        }
+    }
+}
+
 impl Election {
     /// The record as this holder has it, ready to be changed.
     pub(in crate::election) fn holder_record(&self) -> Record {
@@ -71,13 +81,12 @@ impl Election {
             return false;
         }
         record.renewal = self.next_renewal();
-        let after = if matches!(kind, CasKind::Renew) {
+        let after = if matches!(kind, CasKind::Renew | CasKind::Give) {
+            // What is given away is the other's to keep; and a disk that fails is a reason to give.
             PersistId(0)
         } else {
-            // A new epoch or electorate is on disk before it is sent (failover.md 2.1).
-            if !matches!(kind, CasKind::Give) {
-                self.memory.led = self.memory.led.max(record.epoch);
-            }
+            // The epoch that it may lead by is on disk before it is sent (failover.md 2.1).
+            self.memory.led = self.memory.led.max(record.epoch);
             self.persist("cas", now)
         };
         let expected = self.store.version().cloned();

@@ -125,7 +125,11 @@ impl Small {
         if loads {
             self.timer(LOAD, Timer::Loaded { m, process });
         }
-        self.hear(m, life, Input::Engine(EngineNews::Started { run, found_data }));
+        self.hear(
+            m,
+            life,
+            Input::Engine(EngineNews::Started { run, found_data, other_file: false }),
+        );
         self.hear(m, life, Input::Engine(EngineNews::Did { request, result: Ok(()) }));
     }
 
