@@ -291,7 +291,7 @@ impl<P: Platform> EnginePort<P> {
             return;
         };
         self.silent_since = None;
-        let durable = self.durable.see(&info, asked);
+        let durable = self.durable.see(&info, (asked, clock::now()));
         let view = observe::view(&info, &self.context, durable, self.parts.platform.roster());
         let loaded = !view.loading;
         if view.is_primary {

@@ -357,7 +357,7 @@ pub fn isolation(places: &[usize], member: usize) -> Vec<(Plane, usize, usize)> 
 }
 
 /// Both ways between a member and the store.
-fn store_paths(member: usize) -> [(Plane, usize, usize); 2] {
+pub(crate) fn store_paths(member: usize) -> [(Plane, usize, usize); 2] {
     let outside = crate::network::OUTSIDE;
     [(Plane::Store, member, outside), (Plane::Store, outside, member)]
 }

@@ -92,7 +92,7 @@ pub struct Member {
     /// A healing has left it broken: nothing is asked of it any more.
     pub broken: bool,
     /// So that its cuts stay.
-    is_isolated: bool,
+    cut_off: Vec<(Plane, usize, usize)>,
     /// It is to be started again at this time; a fault is under way.
     pub back_at: Option<u64>,
     roomy: bool,
@@ -606,7 +606,7 @@ impl Member {
             looked: (0, 0),
             known: 0,
             broken: false,
-            is_isolated: false,
+            cut_off: Vec::new(),
             back_at: None,
             roomy: true,
             saves_fail: false,

@@ -78,6 +78,8 @@ ends_well! {
     authority::l8,
     authority::l11,
     authority::l12,
+    authority::l12_alone,
+    authority::called_off,
     authority::longer_lease,
     authority::failsafe_of_one,
     data::d2,

@@ -170,8 +170,9 @@ impl Durable {
         }
     }
 
-    /// Takes note of one look; returns how far the disk is.
-    pub(crate) fn see(&mut self, info: &Info, asked: Tick) -> Offset {
+    /// Takes note of one look, asked for and answered then; returns how far the disk is. An engine
+    /// that was busy says late where it is then, and not where it was when it was asked.
+    pub(crate) fn see(&mut self, info: &Info, (asked, answered): (Tick, Tick)) -> Offset {
         let Some(position) = info.position() else {
             // A full sync replaces the files: nothing on the disk is certain until it has ended.
             if info.replication.sync_in_progress == Some(true) {
@@ -180,14 +181,16 @@ impl Durable {
             return self.certain;
         };
         self.follow_stream(&position.replid, info.replication.replid2.as_ref(), position.offset);
-        self.positions.push_back((asked, position.offset));
+        self.positions.push_back((answered, position.offset));
         if self.positions.len() > POSITIONS_MAX {
             self.positions.pop_front();
         }
         match self.persistence {
             Persistence::None => {}
             Persistence::Rdb => self.by_snapshot(info, position.offset),
-            Persistence::AofEverysec | Persistence::AofAlways => self.by_aof(info, asked),
+            Persistence::AofEverysec | Persistence::AofAlways => {
+                self.by_aof(info, (asked, answered));
+            }
         }
         self.certain
     }
@@ -220,7 +223,7 @@ impl Durable {
         (self.last_save, self.before_save) = (None, Offset(0));
     }
 
-    fn by_aof(&mut self, info: &Info, asked: Tick) {
+    fn by_aof(&mut self, info: &Info, (asked, answered): (Tick, Tick)) {
         let persistence = &info.persistence;
         if persistence.aof_enabled != Some(true) || persistence.aof_write_ok == Some(false) {
             return;
@@ -236,7 +239,7 @@ impl Durable {
             self.positions.drain(..self.positions.len() - 1);
         }
         if self.persistence == Persistence::AofAlways {
-            return self.certain_until(asked);
+            return self.certain_until(answered);
         }
         if persistence.aof_pending_fsync.is_some_and(|pending| pending > 0) {
             self.idle.1 = true;
@@ -245,7 +248,7 @@ impl Durable {
         if let (Some(idle), true) = self.idle {
             // What stood before the fsync began that has ended now; all else waits for the next.
             self.certain_until(idle);
-            self.positions.iter_mut().for_each(|(at, _)| *at = asked);
+            self.positions.iter_mut().for_each(|(at, _)| *at = answered);
         } else if asked.since(Tick(0)) >= EVERYSEC_LAG {
             self.certain_until(asked.before(EVERYSEC_LAG));
         }

@@ -97,6 +97,9 @@ impl<P: Platform> EnginePort<P> {
             }
         }
         let data = self.parts.config.data.clone();
+        if self.handle.supervisor.running().is_some() && !self.take_over_running().await {
+            return Err("the running engine can neither be demoted nor ended".to_owned());
+        }
         let found = match damage::Found::look(&data) {
             Ok(found) => found,
             Err(source) => {
@@ -106,9 +109,13 @@ impl<P: Platform> EnginePort<P> {
                 return Err("the data directory cannot be looked at".to_owned());
             }
         };
-        if self.handle.supervisor.running().is_some() && !self.take_over_running().await {
-            return Err("the running engine can neither be demoted nor ended".to_owned());
-        }
+        // An append-only file in place of which there is only a snapshot: that one is not as new,
+        // unless a clean stop has left it so.
+        let other_file = found.orphaned_aof
+            || (self.parts.config.persistence.has_aof()
+                && found.rdb
+                && !found.aof
+                && !clean_stop::snapshot_leads(&data));
         if self.handle.supervisor.running().is_none() {
             if let Err(error) = self.launch(found).await {
                 let error = in_words(&error);
@@ -121,7 +128,7 @@ impl<P: Platform> EnginePort<P> {
         } else {
             self.run += 1;
         }
-        let (found_data, other_file) = (found.any(), found.orphaned_aof);
+        let found_data = found.any();
         self.news(EngineNews::Started { run: self.run, found_data, other_file }).await;
         Ok(())
     }

@@ -52,7 +52,9 @@ impl Election {
         let rest = self.settings.timing.lease.scaled(3, 1);
         let keeps = self.settings.keeps(Cure::HolderMakesWay);
         let Some(leading) = &mut self.leading else { return };
-        if leading.state != State::Preparing || leading.gave || !keeps {
+        // Of an empty electorate nobody else could lead.
+        let alone = leading.electorate.is_empty();
+        if leading.state != State::Preparing || leading.gave || alone || !keeps {
             return;
         }
         let due = leading.idle_since + long;
@@ -69,6 +71,8 @@ impl Election {
             self.id.name, leading.epoch
         );
         self.out.note(Reason::story("made-way", text));
+        // Who was appointed still follows the one before.
+        self.demote_now(Reason::detail("made-way", "the engine waits at the dead end"), None);
         self.observe_soon(now);
     }
 

@@ -431,6 +431,7 @@ impl Election {
         let Some(handover) = leading.handover.take() else { return };
         if leading.state == State::Yielded {
             leading.state = State::Preparing;
+            leading.idle_since = now;
         }
         leading.next_beat = now;
         let text = format!("handover called off: {text}");

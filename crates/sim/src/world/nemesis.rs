@@ -296,7 +296,11 @@ impl World {
         self.note(Happening::Healed);
         (0..self.members.len()).for_each(|m| self.end_old(m));
         for m in self.spared() {
-            self.leave_broken(m);
+            if self.may_lack_store(m) {
+                self.leave_without_store(m);
+            } else {
+                self.leave_broken(m);
+            }
         }
         self.heal_network();
         self.network.weather = Weather { loss: 0, twice: 0, ..self.network.weather };
@@ -316,11 +320,11 @@ impl World {
     }
 
     fn heal_network(&mut self) {
-        let n = self.members.len();
-        let stays = |m: usize| m < n && self.members[m].is_isolated;
+        let stays = |path: &(Plane, usize, usize)| {
+            self.members.iter().any(|member| member.cut_off.contains(path))
+        };
         let cuts = self.network.all_cuts();
-        let (left, healed): (Vec<_>, Vec<_>) =
-            cuts.into_iter().partition(|(_, from, to)| stays(*from) || stays(*to));
+        let (left, healed): (Vec<_>, Vec<_>) = cuts.into_iter().partition(stays);
         self.network.heal();
         for (plane, from, to) in left {
             self.network.cut(plane, from, to);
@@ -381,13 +385,34 @@ impl World {
                 self.freeze_agent(m);
             }
             _ => {
-                self.members[m].is_isolated = true;
-                for (plane, from, to) in crate::faults::isolation(&self.stands, m) {
-                    self.network.cut(plane, from, to);
-                }
+                self.cut_off(m, crate::faults::isolation(&self.stands, m));
             }
         }
         self.say(m, || "is left broken".to_owned());
+    }
+
+    /// Whether this one may go on without the store: the holder, where nobody waits for a seat,
+    /// which only a write of the record gives. In every third world.
+    fn may_lack_store(&self, m: usize) -> bool {
+        let Some((_, record)) = &self.store.record else { return false };
+        let holds = record.holder.as_ref().is_some_and(|h| self.index(&h.id.name) == Some(m));
+        holds
+            && record.electorate.len() + 1 == self.members.len()
+            && self.plan.seed.is_multiple_of(3)
+    }
+
+    /// It lives, and hears and is heard by the others: it leads by their acks, or one of them
+    /// leads; whatever it holds is no reason for nobody to lead (protocol-traces L11).
+    fn leave_without_store(&mut self, m: usize) {
+        self.cut_off(m, crate::faults::store_paths(m).to_vec());
+        self.say(m, || "is left without the store".to_owned());
+    }
+
+    fn cut_off(&mut self, m: usize, paths: Vec<(Plane, usize, usize)>) {
+        for (plane, from, to) in &paths {
+            self.network.cut(*plane, *from, *to);
+        }
+        self.members[m].cut_off = paths;
     }
 
     /// Those that something is asked of in the end.

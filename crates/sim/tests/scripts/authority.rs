@@ -207,6 +207,42 @@ pub(crate) fn l12(cast: Cast) -> Ending {
     s.end()
 }
 
+/// The same with nobody there to take over: once its disk is back, B leads.
+pub(crate) fn l12_alone(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.world.members[1].ways.fsync = Some(15 * sim::SECOND);
+    [0, 1, 2].into_iter().for_each(|m| s.part(Plane::Peer, 2, m));
+    s.kill_engine(0, 9);
+    s.pass(200);
+    s.down(0);
+    s.pass(14_000);
+    s.world.members[1].ways.fsync = None;
+    [0, 1].into_iter().for_each(|m| s.join(Plane::Peer, 2, m));
+    s.until("somebody leads", 60_000, |w| w.leads(1) || w.leads(2));
+    s.end()
+}
+
+/// A handover long after the promotion is called off once the engine has been demoted: it leads on
+/// at once.
+pub(crate) fn called_off(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.pass(15_000);
+    s.on_call(|m, record, fate| {
+        let other = record.and_then(|r| r.holder.as_ref()).map(|h| h.id.name.ordinal());
+        fate.refused |= m == 0 && other == Some(1);
+        false
+    });
+    let to = Some(s.world.name(1));
+    s.ask(0, Wish::Handover { to, dry_run: false });
+    s.until("it has been given up", 5_000, |w| !w.leads(0));
+    s.until("A leads on", 1_000, |w| w.leads(0));
+    let well = s.writes(0);
+    s.must("writes go on", well);
+    s.end()
+}
+
 /// The profile changes, and mixed ones stand beside each other: B has the longer W, takes over from
 /// A, and is cut off before its first renewal. The record says how long C is to wait for it.
 pub(crate) fn longer_lease(cast: Cast) -> Ending {

@@ -1,6 +1,13 @@
 //! Real `INFO` texts as views, and what the disk has for certain.
 
 use super::*;
+
+impl Durable {
+    /// A look that is answered at once.
+    fn sees(&mut self, info: &Info, asked: Tick) -> Offset {
+        self.see(info, (asked, asked))
+    }
+}
 use platform::{Listen, PeerAddress};
 
 struct Three;
@@ -121,35 +128,35 @@ fn a_replica_that_falls_silent_acknowledges_no_more_before_the_guard_refuses() {
 fn everysec_is_certain_two_seconds_later_and_always_at_once() {
     let at = |ms: u64| Tick(ms * 1_000_000);
     let mut everysec = Durable::new(Persistence::AofEverysec, false);
-    assert_eq!(everysec.see(&primary(100, ""), at(0)), Offset(0));
-    assert_eq!(everysec.see(&primary(200, ""), at(1000)), Offset(0));
-    assert_eq!(everysec.see(&primary(300, ""), at(2000)), Offset(100));
-    assert_eq!(everysec.see(&primary(300, ""), at(3500)), Offset(200));
+    assert_eq!(everysec.sees(&primary(100, ""), at(0)), Offset(0));
+    assert_eq!(everysec.sees(&primary(200, ""), at(1000)), Offset(0));
+    assert_eq!(everysec.sees(&primary(300, ""), at(2000)), Offset(100));
+    assert_eq!(everysec.sees(&primary(300, ""), at(3500)), Offset(200));
     let mut always = Durable::new(Persistence::AofAlways, false);
-    assert_eq!(always.see(&primary(100, ""), at(0)), Offset(100));
+    assert_eq!(always.sees(&primary(100, ""), at(0)), Offset(100));
     let mut none = Durable::new(Persistence::None, false);
-    none.see(&primary(100, ""), at(0));
-    assert_eq!(none.see(&primary(100, ""), at(9000)), Offset(0));
+    none.sees(&primary(100, ""), at(0));
+    assert_eq!(none.sees(&primary(100, ""), at(9000)), Offset(0));
 }
 
 #[test]
 fn a_full_sync_takes_everything_back_until_the_append_only_file_is_whole_again() {
     let at = |ms: u64| Tick(ms * 1_000_000);
     let mut durable = Durable::new(Persistence::AofEverysec, false);
-    durable.see(&primary(100, ""), at(0));
-    assert_eq!(durable.see(&primary(100, ""), at(2000)), Offset(100));
+    durable.sees(&primary(100, ""), at(0));
+    assert_eq!(durable.sees(&primary(100, ""), at(2000)), Offset(100));
     let syncing = Info::parse(
         "# Persistence\r\nloading:0\r\n# Replication\r\nrole:slave\r\n\
          master_sync_in_progress:1\r\n",
     );
-    assert_eq!(durable.see(&syncing.unwrap(), at(2500)), Offset(0));
+    assert_eq!(durable.sees(&syncing.unwrap(), at(2500)), Offset(0));
     let rewriting = primary(500, "").persistence;
     let mut info = primary(500, "");
     info.persistence = engine::info::Persistence { aof_rewriting: Some(true), ..rewriting };
-    assert_eq!(durable.see(&info, at(3000)), Offset(0));
-    assert_eq!(durable.see(&info, at(6000)), Offset(0));
-    assert_eq!(durable.see(&primary(600, ""), at(6500)), Offset(0));
-    assert_eq!(durable.see(&primary(700, ""), at(8500)), Offset(600));
+    assert_eq!(durable.sees(&info, at(3000)), Offset(0));
+    assert_eq!(durable.sees(&info, at(6000)), Offset(0));
+    assert_eq!(durable.sees(&primary(600, ""), at(6500)), Offset(0));
+    assert_eq!(durable.sees(&primary(700, ""), at(8500)), Offset(600));
 }
 
 #[test]
@@ -166,14 +173,14 @@ fn a_full_sync_after_a_start_from_the_append_only_file_is_certain_of_nothing_eit
     for (persistence, in_the_end) in kinds {
         // Such an engine has no place in a stream before its sync.
         let mut durable = Durable::new(persistence, false);
-        assert_eq!(durable.see(&replica("master_sync_in_progress:0\r\n"), at(0)), Offset(0));
-        assert_eq!(durable.see(&replica("master_sync_in_progress:1\r\n"), at(500)), Offset(0));
+        assert_eq!(durable.sees(&replica("master_sync_in_progress:0\r\n"), at(0)), Offset(0));
+        assert_eq!(durable.sees(&replica("master_sync_in_progress:1\r\n"), at(500)), Offset(0));
         let mut info = primary(500, "");
         info.persistence.aof_rewriting = Some(true);
-        assert_eq!(durable.see(&info, at(1000)), Offset(0));
-        assert_eq!(durable.see(&info, at(9000)), Offset(0));
-        durable.see(&primary(600, ""), at(10_000));
-        assert_eq!(durable.see(&primary(700, ""), at(13_000)), Offset(in_the_end));
+        assert_eq!(durable.sees(&info, at(1000)), Offset(0));
+        assert_eq!(durable.sees(&info, at(9000)), Offset(0));
+        durable.sees(&primary(600, ""), at(10_000));
+        assert_eq!(durable.sees(&primary(700, ""), at(13_000)), Offset(in_the_end));
     }
 }
 
@@ -186,13 +193,24 @@ fn everysec_is_certain_of_nothing_that_an_fsync_has_not_ended_for() {
         info
     };
     let mut durable = Durable::new(Persistence::AofEverysec, false);
-    durable.see(&primary(100, ""), at(0));
-    assert_eq!(durable.see(&hangs(200), at(1000)), Offset(0));
-    assert_eq!(durable.see(&hangs(300), at(20_000)), Offset(0), "for however long it hangs");
+    durable.sees(&primary(100, ""), at(0));
+    assert_eq!(durable.sees(&hangs(200), at(1000)), Offset(0));
+    assert_eq!(durable.sees(&hangs(300), at(20_000)), Offset(0), "for however long it hangs");
     // It has begun after the look at 100; what came later waits for the next one.
-    assert_eq!(durable.see(&primary(400, ""), at(20_100)), Offset(100));
-    assert_eq!(durable.see(&primary(500, ""), at(21_000)), Offset(100));
-    assert_eq!(durable.see(&primary(500, ""), at(22_100)), Offset(400));
+    assert_eq!(durable.sees(&primary(400, ""), at(20_100)), Offset(100));
+    assert_eq!(durable.sees(&primary(500, ""), at(21_000)), Offset(100));
+    assert_eq!(durable.sees(&primary(500, ""), at(22_100)), Offset(400));
+}
+
+#[test]
+fn a_late_answer_counts_from_when_it_came() {
+    let at = |ms: u64| Tick(ms * 1_000_000);
+    let mut durable = Durable::new(Persistence::AofEverysec, false);
+    durable.sees(&primary(100, ""), at(0));
+    // Busy for three seconds: what it says then was written just now.
+    assert_eq!(durable.see(&primary(900, ""), (at(1000), at(4000))), Offset(0));
+    assert_eq!(durable.sees(&primary(900, ""), at(4100)), Offset(100));
+    assert_eq!(durable.sees(&primary(900, ""), at(6100)), Offset(900));
 }
 
 #[test]
@@ -200,9 +218,9 @@ fn a_snapshot_of_a_clean_stop_is_no_append_only_file() {
     let mut info = primary(500, "");
     info.persistence.aof_rewriting = Some(true);
     let mut always = Durable::new(Persistence::AofAlways, true);
-    assert_eq!(always.see(&info, Tick(0)), Offset(0));
+    assert_eq!(always.sees(&info, Tick(0)), Offset(0));
     let mut everysec = Durable::new(Persistence::AofEverysec, true);
-    assert_eq!(everysec.see(&info, Tick(0)), Offset(500));
+    assert_eq!(everysec.sees(&info, Tick(0)), Offset(500));
 }
 
 #[test]
@@ -214,13 +232,13 @@ fn a_full_sync_that_no_look_saw_takes_everything_back_too() {
         info
     };
     let mut first = Durable::new(Persistence::AofAlways, false);
-    assert_eq!(first.see(&rewriting(500), at(0)), Offset(0));
-    assert_eq!(first.see(&primary(510, ""), at(100)), Offset(510));
+    assert_eq!(first.sees(&rewriting(500), at(0)), Offset(0));
+    assert_eq!(first.sees(&primary(510, ""), at(100)), Offset(510));
     let mut later = Durable::new(Persistence::AofAlways, false);
-    assert_eq!(later.see(&primary(100, ""), at(0)), Offset(100));
+    assert_eq!(later.sees(&primary(100, ""), at(0)), Offset(100));
     let mut other = rewriting(900);
     other.replication.replid = Some(Replid(replid('c')));
-    assert_eq!(later.see(&other, at(100)), Offset(0));
+    assert_eq!(later.sees(&other, at(100)), Offset(0));
 }
 
 #[test]
@@ -235,16 +253,16 @@ fn a_snapshot_holds_what_was_there_before_it_began() {
         Info::parse(&text).unwrap()
     };
     let mut durable = Durable::new(Persistence::Rdb, false);
-    assert_eq!(durable.see(&info(10, 0, 1), Tick(0)), Offset(0));
-    assert_eq!(durable.see(&info(20, 1, 1), Tick(1)), Offset(0));
-    assert_eq!(durable.see(&info(30, 0, 2), Tick(2)), Offset(10));
+    assert_eq!(durable.sees(&info(10, 0, 1), Tick(0)), Offset(0));
+    assert_eq!(durable.sees(&info(20, 1, 1), Tick(1)), Offset(0));
+    assert_eq!(durable.sees(&info(30, 0, 2), Tick(2)), Offset(10));
     // One that was begun of the data from before a full sync says nothing of those after it.
     let syncing = "# Persistence\r\nloading:0\r\n# Replication\r\nrole:slave\r\n\
          master_sync_in_progress:1\r\n";
-    assert_eq!(durable.see(&Info::parse(syncing).unwrap(), Tick(3)), Offset(0));
-    assert_eq!(durable.see(&info(15, 0, 3), Tick(4)), Offset(0));
-    assert_eq!(durable.see(&info(20, 1, 3), Tick(5)), Offset(0));
-    assert_eq!(durable.see(&info(25, 0, 4), Tick(6)), Offset(15));
+    assert_eq!(durable.sees(&Info::parse(syncing).unwrap(), Tick(3)), Offset(0));
+    assert_eq!(durable.sees(&info(15, 0, 3), Tick(4)), Offset(0));
+    assert_eq!(durable.sees(&info(20, 1, 3), Tick(5)), Offset(0));
+    assert_eq!(durable.sees(&info(25, 0, 4), Tick(6)), Offset(15));
 }
 
 #[test]
