@@ -148,7 +148,7 @@ pub(crate) struct Durable {
     aof_behind: bool,
     last_save: Option<u64>,
     before_save: Offset,
-    /// The last look at which no fsync was under way, and whether one was since.
+    /// When the last look was answered at which no fsync was under way, and whether one was since.
     idle: (Option<Tick>, bool),
 }
 
@@ -252,7 +252,7 @@ impl Durable {
         } else if asked.since(Tick(0)) >= EVERYSEC_LAG {
             self.certain_until(asked.before(EVERYSEC_LAG));
         }
-        self.idle = (Some(asked), false);
+        self.idle = (Some(answered), false);
     }
 
     /// The disk has what was there at every look until then.

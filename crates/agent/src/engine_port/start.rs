@@ -111,11 +111,9 @@ impl<P: Platform> EnginePort<P> {
         };
         // An append-only file in place of which there is only a snapshot: that one is not as new,
         // unless a clean stop has left it so.
-        let other_file = found.orphaned_aof
-            || (self.parts.config.persistence.has_aof()
-                && found.rdb
-                && !found.aof
-                && !clean_stop::snapshot_leads(&data));
+        let other_file = self.parts.config.persistence.has_aof()
+            && (found.orphaned_aof || (found.rdb && !found.aof))
+            && !clean_stop::snapshot_leads(&data);
         if self.handle.supervisor.running().is_none() {
             if let Err(error) = self.launch(found).await {
                 let error = in_words(&error);

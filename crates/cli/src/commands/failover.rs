@@ -30,7 +30,12 @@ struct FailoverView {
 
 pub(super) async fn run(args: Failover, printer: &mut Printer) -> Outcome {
     let group = AnyGroup::find(args.target.tag.as_deref(), &args.cluster).await?;
-    let before = group.look().await;
+    // A member that has just come into the electorate connects to the primary anew: a moment.
+    let connects = |seen: &Seen| {
+        let target = args.to.as_ref().and_then(|to| seen.report(to));
+        target.is_some_and(|report| report.electable && report.complete && !report.link_up)
+    };
+    let before = group.look_until(Duration::from_secs(2), |seen| !connects(seen)).await;
     let from = before.judgement.primary.clone().ok_or_else(|| {
         let why = before.judgement.reasons.first().cloned().unwrap_or_default();
         Failure::not_safe(format!("{} has no primary to hand over from: {why}", group.tag()))

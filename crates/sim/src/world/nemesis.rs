@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use brain::{Exit, Span, Wish};
 
 use super::{What, World};
-use crate::faults::{Fault, Frozen, Stuck};
+use crate::faults::{Fault, Frozen, Kind, Stuck};
 use crate::history::{Happening, Last};
 use crate::network::{Plane, Weather};
 use crate::server::{Disk, Link, Role};
@@ -135,7 +135,8 @@ impl World {
             Fault::Hang { member, .. } => self.unstick(member),
             Fault::Cut { paths, .. } => {
                 for (plane, from, to) in paths {
-                    if stays(self, from) || stays(self, to) {
+                    let left = self.members.iter().any(|m| m.cut_off.contains(&(plane, from, to)));
+                    if left || stays(self, from) || stays(self, to) {
                         continue;
                     }
                     if self.network.mend(plane, from, to) {
@@ -396,7 +397,17 @@ impl World {
     fn may_lack_store(&self, m: usize) -> bool {
         let Some((_, record)) = &self.store.record else { return false };
         let holds = record.holder.as_ref().is_some_and(|h| self.index(&h.id.name) == Some(m));
+        // A seat that has promised another epoch follows only a bump, which the store gives.
+        let willing = self.seats().into_iter().all(|seat| {
+            let promised = self.members[seat].memory.as_ref().and_then(|m| m.promised.as_ref());
+            let asks = self.report(seat).is_none_or(|report| report.role == "candidate");
+            !asks && promised.is_none_or(|(epoch, _)| *epoch <= record.epoch)
+        });
+        // Nor would it ever learn that maintenance is over.
+        let unpaused = !self.plan.makes(Kind::Maintenance);
         holds
+            && willing
+            && unpaused
             && record.electorate.len() + 1 == self.members.len()
             && self.plan.seed.is_multiple_of(3)
     }

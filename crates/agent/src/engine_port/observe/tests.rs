@@ -203,6 +203,19 @@ fn everysec_is_certain_of_nothing_that_an_fsync_has_not_ended_for() {
 }
 
 #[test]
+fn looks_that_take_time_and_meet_every_other_fsync_go_on_being_certain() {
+    let at = |ms: u64| Tick(ms * 1_000_000);
+    let mut durable = Durable::new(Persistence::AofEverysec, false);
+    let mut certain = Offset(0);
+    for look in 0..240_u64 {
+        let mut info = primary(look, "");
+        info.persistence.aof_pending_fsync = Some(look % 2);
+        certain = durable.see(&info, (at(look * 500), at(look * 500 + 2)));
+    }
+    assert!(certain >= Offset(230), "{certain} of 239");
+}
+
+#[test]
 fn a_late_answer_counts_from_when_it_came() {
     let at = |ms: u64| Tick(ms * 1_000_000);
     let mut durable = Durable::new(Persistence::AofEverysec, false);
