@@ -48,6 +48,12 @@ impl MemberId {
     pub fn same_disk(&self, other: &MemberId) -> bool {
         self.name == other.name && self.state == other.state
     }
+
+    /// Whether both are the same member in the same pod, whatever its disk: once the one runs, the
+    /// other does no more.
+    pub fn same_pod(&self, other: &MemberId) -> bool {
+        self.name == other.name && self.pod == other.pod
+    }
 }
 
 impl fmt::Display for MemberId {

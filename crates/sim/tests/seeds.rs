@@ -162,6 +162,7 @@ const TWINS: &[(u64, &str)] = &[
     (3175, "the same, where the one seat had just been wiped"),
     (21_006_450, "the same, where the holder's old pod was heard by a member without a seat"),
     (4052, "the same beside a lone primary, whose record stood still for half a minute"),
+    (29_000_119, "a new pod took its own name's for the last holder and began anew, empty"),
 ];
 
 #[test]

@@ -33,6 +33,8 @@ pub(crate) struct Handover {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Stage {
+    /// The store must answer: nothing is paused or demoted for what could not be written.
+    Asking,
     /// Writers are being paused.
     Pausing,
     /// The offset must be read after that.
@@ -56,6 +58,7 @@ impl Election {
     const CATCH_UP: Span = Span::from_millis(1000);
     /// More bytes behind than this, and the pause would be felt.
     const LAG_MAX: u64 = 32 * 1024 * 1024;
+    const NO_STORE: &str = "the store does not answer: nothing can be given";
 
     pub(super) fn wish_handover(
         &mut self,
@@ -70,9 +73,6 @@ impl Election {
         };
         if leading.state != State::Writable || leading.handover.is_some() || leading.gave {
             return self.answer(ask, Err("another change of the primary is under way".into()));
-        }
-        if self.store.failing_since.is_some() {
-            return self.answer(ask, Err("the store does not answer: nothing can be given".into()));
         }
         match self.successor(to) {
             Err(error) => self.answer(ask, Err(error)),
@@ -89,6 +89,9 @@ impl Election {
 
     /// The member that a handover would go to, or why there is none.
     pub(super) fn successor(&self, to: Option<&MemberName>) -> Result<Standing, String> {
+        if self.store.failing_since.is_some() && self.stopping.is_none() {
+            return Err(Self::NO_STORE.into());
+        }
         if let Some(name) = to {
             return self.fit_to_lead(name);
         }
@@ -177,11 +180,30 @@ impl Election {
             to,
             ask,
             why: why.to_owned(),
-            stage: Stage::Pausing,
+            stage: Stage::Asking,
             began: now,
             question,
             reached: Vec::new(),
         });
+        if self.stopping.is_some() {
+            // It ends whether the store answers or not.
+            return self.pause_for_handover(now);
+        }
+        // Who leads by its members' acks hears of the store seldom.
+        self.read_now(now, "handover");
+    }
+
+    /// The store has answered a read.
+    pub(super) fn handover_hears_store(&mut self, now: Tick) {
+        if self.handover().is_some_and(|h| h.stage == Stage::Asking) {
+            self.pause_for_handover(now);
+        }
+    }
+
+    fn pause_for_handover(&mut self, now: Tick) {
+        let Some(handover) = self.handover() else { return };
+        handover.stage = Stage::Pausing;
+        handover.began = now;
         let why = Reason::detail("pause", "writers wait while the successor catches up");
         self.handover_command(EngineCommand::PauseWrites(Self::PAUSE), why);
     }
@@ -277,6 +299,7 @@ impl Election {
 
     pub(super) fn step_handover(&mut self, now: Tick) {
         let seats = self.leading.as_ref().map_or(0, |l| l.electorate.len());
+        let failing = self.store.failing_since.is_some();
         let Some(handover) = self.handover() else { return };
         let release = handover.to.is_none();
         let needed = if release { seats } else { 1 };
@@ -284,8 +307,9 @@ impl Election {
         let began = handover.began;
         let over = now.since(began) >= Self::PAUSE.scaled(4, 5);
         match handover.stage {
+            Stage::Asking if failing || over => self.back_out(Self::NO_STORE, now),
             Stage::Pausing | Stage::Measuring(_) if over => self.back_out("it took too long", now),
-            Stage::Pausing | Stage::Measuring(_) | Stage::Giving(_) => {}
+            Stage::Asking | Stage::Pausing | Stage::Measuring(_) | Stage::Giving(_) => {}
             Stage::Catching(_, since) => {
                 let late = now.since(since) >= Self::CATCH_UP;
                 if reached || (release && late) {
@@ -333,7 +357,11 @@ impl Election {
 
     /// The compare-and-swap that gives the lease away.
     fn give(&mut self, offset: Offset, now: Tick) {
-        // A renewal may be on its way: its answer brings this step again.
+        // A renewal may be on its way: its answer brings this step again. What waits for a disk
+        // waits no longer: the disk may be why it gives.
+        if let Some(leading) = &mut self.leading {
+            leading.drop_unsent();
+        }
         if self.leading.as_ref().is_none_or(|l| l.cas.is_some()) {
             return;
         }

@@ -443,7 +443,12 @@ impl Election {
     fn renew(&mut self, now: Tick) {
         let timing = self.settings.timing;
         let lazy_ok = self.peers_suffice(now);
+        let unable = self.is_unable(now);
         let Some(leading) = &mut self.leading else { return };
+        if unable {
+            // A renewal waits for no disk, nor for what does.
+            leading.drop_unsent();
+        }
         if leading.gave || leading.cas.is_some() {
             return;
         }

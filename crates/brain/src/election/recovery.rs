@@ -7,7 +7,7 @@ use engine::Offset;
 
 use crate::cure::Cure;
 use crate::effect::AskId;
-use crate::identity::{Epoch, MemberId, MemberName};
+use crate::identity::{Epoch, Incarnation, MemberId, MemberName};
 use crate::message::Standing;
 use crate::reason::{BEGINS_EMPTY, Reason};
 use crate::record::{Electorate, Lineage, Record, Released, Seat};
@@ -218,9 +218,12 @@ impl Election {
         let nothing = |r: &Standing| r.ready && (r.lost || r.virgin) && !r.holder_may_live;
         let nobody_has = reports.values().all(|r| nothing(r)) && !self.holder_may_live(now);
         // A last holder that is silent may still lead where nobody hears it, for ever if its
-        // electorate is empty (failover.md 2.4 Hold).
-        let last = record.holder.as_ref().map(|h| &h.id.name);
-        let last_heard = last.is_none_or(|a| *a == self.id.name || reports.contains_key(a));
+        // electorate is empty (failover.md 2.4 Hold): another pod of its name is not it.
+        let pod_heard = |last: &Incarnation| {
+            let pods = reports.values().map(|r| &r.who.id).chain([&self.id]);
+            self.has_ended(last) || pods.into_iter().any(|p| p.same_pod(&last.id))
+        };
+        let last_heard = record.holder.as_ref().is_none_or(pod_heard);
         // Who is back has not said yet what it holds; and `strict` gives nobody up by itself.
         let back = |(name, peer): (&MemberName, &Peer)| peer.link_up && !reports.contains_key(name);
         let without = !self.settings.persistent

@@ -68,11 +68,12 @@ impl Election {
             && self.engine.is_detached()
     }
 
-    /// Whether store or disk have failed this member for so long that it could not lead. Not at
-    /// once: a fuller copy is worth a wait.
+    /// Whether store or disk have failed this member for so long that it could not lead, or it
+    /// makes way since it could not promote. Not at once: a fuller copy is worth a wait.
     pub(super) fn is_unable(&self, now: Tick) -> bool {
         let long = |since: Option<Tick>| since.is_some_and(|t| now.since(t) >= self.long_enough());
-        long(self.store.failing_since) || long(self.unwritten_since)
+        let rests = self.leading.as_ref().is_some_and(|leading| now < leading.rests_until);
+        rests || long(self.store.failing_since) || long(self.unwritten_since)
     }
 
     /// How long a member is given that fails to lead: for it to be able again, or to promote.

@@ -195,6 +195,7 @@ impl Election {
                 self.store.known = true;
                 self.store.read_sent = Some(sent);
                 self.on_found(found, true, now);
+                self.handover_hears_store(now);
             }
             _ => self.store.read_at = now + self.settings.timing.renew,
         }

@@ -256,7 +256,7 @@ impl Election {
         let older = !able && own.stamp.complete && best.stamp.epoch < own.stamp.epoch;
         let empty = !able && own.stamp.complete && best.keys == 0 && self.memory.keys > 0;
         let lesser = empty || (older && !self.stands_by_record(&best));
-        let hopeful = lesser && self.may_still_load(now);
+        let hopeful = (lesser || best.unable) && self.may_still_load(now);
         let began = self.succession.as_ref().map_or(now, |s| s.began);
         let premature = self.may_be_outdone(&best, began, now);
         if fuller || own_fuller || hopeful || premature {
@@ -266,9 +266,22 @@ impl Election {
             if self.stopping.is_none() {
                 self.reclaim("no member of the electorate holds more", now);
             }
+        } else if self.would_hold_in_vain(&best) {
+            let text =
+                format!("RecoveryBlocked: {} holds more, and could not lead", best.who.id.name);
+            self.blocked = Some(text);
         } else {
             self.appoint(&best, now);
         }
+    }
+
+    /// Whose disk keeps no epoch cannot promote; appointed with nobody beside it in E, it would
+    /// hold the record for ever (protocol-traces L12).
+    fn would_hold_in_vain(&self, best: &Standing) -> bool {
+        let others = self.store.record().is_some_and(|record| {
+            record.electorate.members().any(|m| *m != best.who.id && *m != self.id)
+        });
+        best.unable && !others
     }
 
     /// Whether this member's data reach its seat in the record.

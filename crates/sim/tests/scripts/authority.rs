@@ -223,6 +223,73 @@ pub(crate) fn l12_alone(cast: Cast) -> Ending {
     s.end()
 }
 
+/// L12 with two members: B's disk keeps nothing any more, and A's engine dies. With nobody else in
+/// E, B would hold for ever: nobody else could ever take the lease.
+pub(crate) fn l12_two(cast: Cast) -> Ending {
+    let mut s = certain(2, cast);
+    s.put(0);
+    s.world.members[1].ways.fsync = Some(FOR_EVER);
+    s.keeps_writing("A writes on", 0, (14, 1_000));
+    s.kill_engine(0, 9);
+    s.pass(5_000);
+    let waits = !s.world.leads(1) && s.world.epoch() == 1;
+    s.must("B is not appointed before it could lead", waits);
+    // Its host comes up with another disk controller.
+    s.world.members[1].ways.fsync = None;
+    s.fault(Fault::KillAgent { member: 1, orphan: false, back: sim::SECOND });
+    s.until("somebody leads", 20_000, |w| w.leads(0) || w.leads(1));
+    s.end()
+}
+
+/// A's disk keeps nothing any more, and C dies: the shrink waits for the disk, and what gives the
+/// lease away does not wait for that.
+pub(crate) fn give_without_a_disk(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.world.members[0].ways.fsync = Some(FOR_EVER);
+    s.down(2);
+    s.pass(9_000);
+    let to = Some(s.world.name(1));
+    s.ask(0, Wish::Handover { to, dry_run: false });
+    s.until("B leads", 3_000, |w| w.leads(1));
+    s.world.members[0].ways.fsync = None;
+    s.up(2);
+    s.end()
+}
+
+/// The same, and B's acks are missed for a while: A is fenced, and renews as soon as it is known
+/// that its disk fails.
+pub(crate) fn renewal_without_a_disk(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.world.members[0].ways.fsync = Some(20 * sim::SECOND);
+    s.down(2);
+    s.pass(9_000);
+    s.no_store(0);
+    s.part(Plane::Peer, 0, 1);
+    s.until("A is fenced", 9_000, |w| !w.leads(0));
+    s.store_again(0);
+    s.until("A leads on", 14_000, |w| w.leads(0));
+    s.join(Plane::Peer, 0, 1);
+    s.world.members[0].ways.fsync = None;
+    s.up(2);
+    s.end()
+}
+
+/// The store is down and A leads by acks: whoever asks for a handover, A leads on.
+pub(crate) fn no_handover_without_a_store(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.fault(Fault::StoreDown { read_only: false, lasts: FOR_EVER });
+    let to = Some(s.world.name(1));
+    s.ask(0, Wish::Handover { to, dry_run: false });
+    s.keeps_writing("A writes on", 0, (20, 100));
+    s.fault(Fault::LoseRoom { member: 0, lasts: FOR_EVER });
+    s.keeps_writing("A writes on, short of room", 0, (40, 500));
+    s.world.undo(Fault::LoseRoom { member: 0, lasts: 0 });
+    s.end()
+}
+
 /// A handover long after the promotion is called off once the engine has been demoted: it leads on
 /// at once.
 pub(crate) fn called_off(cast: Cast) -> Ending {
@@ -285,6 +352,29 @@ pub(crate) fn failsafe_of_one(cast: Cast) -> Ending {
     }
     s.reaches(20_000, |w| w.leads(2));
     both_write(&mut s, 0, 2);
+    s.end()
+}
+
+/// A gives its lease to B, and hears neither the answer nor anything else of it; B dies. A's vote
+/// is needed, and it may not lead by the old epoch any more.
+pub(crate) fn undecided(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.on_call(|m, record, _| {
+        m == 0 && record.and_then(|r| r.holder.as_ref()).is_some_and(|h| h.id.name.ordinal() == 1)
+    });
+    let to = Some(s.world.name(1));
+    s.ask(0, Wish::Handover { to, dry_run: false });
+    s.until("the handover is on its way", 3_000, |w| w.held_calls() > 0);
+    s.no_store(0);
+    s.part(Plane::Peer, 0, 1);
+    s.release_calls();
+    s.until("B leads", 3_000, |w| w.leads(1));
+    s.until("C follows B", 9_000, |w| w.upstream(2) == Some(1));
+    s.put(1);
+    s.pass(2_000);
+    s.down(1);
+    s.until("C leads", 12_000, |w| w.leads(2));
     s.end()
 }
 

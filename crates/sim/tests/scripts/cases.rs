@@ -1,6 +1,6 @@
 //! The case table of failover.md 2.12, row by row (those that need no Kubernetes).
 
-use brain::{Durability, Span, Wish};
+use brain::{Durability, Record, Span, Timing, Wish};
 use sim::faults::{Fault, Frozen, Stuck, isolation};
 use sim::network::{OUTSIDE, Plane};
 use sim::script::{Ending, FOR_EVER, Stage};
@@ -113,6 +113,26 @@ pub(crate) fn emptied_and_unheard(cast: Cast) -> Ending {
     }
     s.store_again(0);
     s.end()
+}
+
+/// The record is made anew, beside an empty member of the lowest ordinal and others whose data lie
+/// beside a new state file: a person decides.
+pub(crate) fn begins_over_data(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    let (write, _) = s.put(0);
+    let names = (0..3).map(|m| s.world.name(m).clone()).collect();
+    let first = Record::first(names, Timing::DEFAULT.lease.as_millis());
+    s.fault(Fault::Wipe { member: 0, back: 2 * sim::SECOND });
+    for member in [1, 2] {
+        s.fault(Fault::LoseState { member, back: 2 * sim::SECOND });
+    }
+    s.world.write_record(first);
+    s.pass(40_000);
+    let begun = (0..3).any(|m| s.world.leads(m));
+    s.must("nobody leads", !begun);
+    let held = (1..3).filter(|m| s.world.holds(*m, write)).count();
+    s.must("the data are still there", held == 2);
+    s.stop()
 }
 
 /// The container dies, agent and engine, and comes back: it does not wait for W.
