@@ -17,6 +17,12 @@ const DATA: [&str; 3] = ["dump.rdb", "appendonly.aof", "appendonlydir"];
 /// How many copies of what was replaced are kept; older ones go.
 const KEPT: usize = 2;
 
+/// What of it is an append-only file's.
+const APPEND_ONLY: [&str; 2] = ["appendonly.aof", "appendonlydir"];
+
+/// A base without any key has 88 or 89 bytes (redis 7.0, 8.0, valkey 8.1), one with a key 10 more.
+const EMPTY_BASE_BYTES: u64 = 96;
+
 /// What a sync replaced: linked before that.
 const ASIDE: &str = "aside-";
 
@@ -70,19 +76,29 @@ impl Found {
         let directory = data.join("appendonlydir");
         let aof = length(&directory.join("appendonly.aof.manifest"))?.is_some()
             || length(&data.join("appendonly.aof"))?.is_some_and(|length| length > 0);
-        let parts = match fs::read_dir(&directory) {
-            Ok(mut entries) => entries.next().transpose()?.is_some(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
+        let orphaned_aof = !aof && holds_parts(&directory)?;
         let rdb = length(&data.join("dump.rdb"))?.is_some_and(|length| length > 0);
-        Ok(Self { rdb, aof, orphaned_aof: parts && !aof })
+        Ok(Self { rdb, aof, orphaned_aof })
     }
+}
 
-    /// Whether there is anything.
-    pub(crate) fn any(self) -> bool {
-        self.rdb || self.aof
+/// Whether parts of an append-only file are there that may have data: not those of a rewrite that
+/// was ended, nor those of an engine that was ended at its first start.
+fn holds_parts(directory: &Path) -> io::Result<bool> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let least = if name.ends_with(".base.rdb") { EMPTY_BASE_BYTES } else { 0 };
+        if !name.starts_with("temp-") && entry.metadata()?.len() > least {
+            return Ok(true);
+        }
     }
+    Ok(false)
 }
 
 /// How long this file is; `None` when there is none.
@@ -94,15 +110,22 @@ fn length(path: &Path) -> io::Result<Option<u64>> {
     }
 }
 
+/// The highest process id that Linux gives (proc(5), `pid_max`): a date in a name is above it.
+const PID_MAX: u32 = 4_194_304;
+
 /// Removes what engines that were killed had begun to write: each may be as big as the dataset, and
 /// none ever removes another one's. Only while no engine runs here.
 pub(crate) fn remove_temporary(data: &Path) {
     let is_temporary = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // The process, and of what a sync brings the second before it.
+        let is_process = |id: &str| id.parse::<u32>().is_ok_and(|id| id <= PID_MAX);
+        let is_id = |id: &str| match id.split_once('.') {
+            Some((second, process)) => second.parse::<u64>().is_ok() && is_process(process),
+            None => is_process(id),
+        };
         let kind = |begin: &str, end: &str| {
-            name.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end)).is_some_and(|id| {
-                !id.is_empty() && id.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.'))
-            })
+            name.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end)).is_some_and(is_id)
         };
         kind("temp-", ".rdb")
             || kind("temp-rewriteaof-", ".aof")
@@ -118,12 +141,29 @@ pub(crate) fn remove_temporary(data: &Path) {
 
 /// Moves the engine's files out of its way. Returns where to, or `None` when there were none.
 pub(crate) fn move_aside(data: &Path) -> Result<Option<PathBuf>, AsideError> {
-    keep(data, &DATA, UNREADABLE, &|from, to| fs::rename(from, to))
+    keep(data, &DATA, UNREADABLE, Way::Move)
 }
 
-/// Moves an append-only file without its manifest out of the way; the rest stays.
-pub(crate) fn move_orphaned_aof(data: &Path) -> Result<Option<PathBuf>, AsideError> {
-    keep(data, &["appendonlydir"], UNREADABLE, &|from, to| fs::rename(from, to))
+/// Moves an append-only file that no engine is to read out of the way; the rest stays. It may be
+/// the newest copy of all.
+pub(crate) fn move_unread_aof(data: &Path) -> Result<Option<PathBuf>, AsideError> {
+    keep(data, &APPEND_ONLY, UNREADABLE, Way::Move)
+}
+
+/// Moves an append-only file out of the way that is not as new as the snapshot beside it.
+pub(crate) fn move_old_aof(data: &Path) -> Result<Option<PathBuf>, AsideError> {
+    keep(data, &APPEND_ONLY, ASIDE, Way::Move)
+}
+
+/// Whether anything stands aside that no engine has read.
+pub(crate) fn holds_unread(data: &Path) -> bool {
+    !numbered(&crate::state::directory(data), UNREADABLE).is_empty()
+}
+
+/// This member is whole again: of what nobody could read the oldest stays, as it is from before the
+/// trouble began, and so does the newest.
+pub(crate) fn forget_unread_surplus(data: &Path) {
+    forget_surplus(numbered(&crate::state::directory(data), UNREADABLE), 1);
 }
 
 /// Keeps a second name of the engine's files, so that they stay when it replaces them. Takes no
@@ -143,16 +183,25 @@ pub(crate) fn link_aside(data: &Path) -> Result<Option<PathBuf>, AsideError> {
     if free < needed {
         return Err(AsideError::NoRoom { needed, free });
     }
-    keep(data, &DATA, ASIDE, &link)
+    keep(data, &DATA, ASIDE, Way::Link)
+}
+
+/// How files are kept aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// No engine finds them any more.
+    Move,
+    /// They get a second name, while an engine works with the first.
+    Link,
 }
 
 fn keep(
     data: &Path,
     names: &[&str],
     prefix: &str,
-    each: &dyn Fn(&Path, &Path) -> io::Result<()>,
+    way: Way,
 ) -> Result<Option<PathBuf>, AsideError> {
-    let found: Vec<&&str> = names.iter().filter(|name| data.join(name).exists()).collect();
+    let found: Vec<&str> = names.iter().copied().filter(|name| data.join(name).exists()).collect();
     if found.is_empty() {
         return Ok(None);
     }
@@ -160,13 +209,13 @@ fn keep(
     // Numbers, not times: a clock may go back, and what is newest must not be taken for the oldest.
     let last = numbered(&home, prefix).last().map_or(0, |(number, _)| *number);
     let to = home.join(format!("{prefix}{}", last + 1));
-    fs::create_dir_all(&to)
-        .map_err(|source| AsideError::CreateDirectory { path: to.clone(), source })?;
-    for name in found {
-        let path = data.join(name);
-        each(&path, &to.join(name)).map_err(|source| AsideError::Keep { path, source })?;
+    match way {
+        Way::Move => each(data, &found, &to, |from, to| fs::rename(from, to))?,
+        Way::Link => link_whole(data, &found, &to)?,
     }
-    forget_surplus(numbered(&home, prefix), prefix);
+    if prefix == ASIDE {
+        forget_surplus(numbered(&home, prefix), 0);
+    }
     Ok(Some(to))
 }
 
@@ -196,6 +245,39 @@ fn bytes(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }
 
+fn each(
+    data: &Path,
+    names: &[&str],
+    to: &Path,
+    way: fn(&Path, &Path) -> io::Result<()>,
+) -> Result<(), AsideError> {
+    fs::create_dir_all(to)
+        .map_err(|source| AsideError::CreateDirectory { path: to.to_owned(), source })?;
+    names.iter().try_for_each(|name| {
+        let path = data.join(name);
+        way(&path, &to.join(name)).map_err(|source| AsideError::Keep { path, source })
+    })
+}
+
+/// Under its name only when it is whole: half a copy would push out a whole one. The engine works
+/// on, and a rewrite that ends meanwhile takes files away: then from the beginning.
+fn link_whole(data: &Path, names: &[&str], to: &Path) -> Result<(), AsideError> {
+    const TIMES: usize = 4;
+    let draft = to.with_file_name("aside.new");
+    for time in 1.. {
+        let _ = fs::remove_dir_all(&draft);
+        match each(data, names, &draft, link) {
+            Err(AsideError::Keep { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && time < TIMES => {}
+            done => {
+                done?;
+                break;
+            }
+        }
+    }
+    fs::rename(&draft, to).map_err(|source| AsideError::Keep { path: draft, source })
+}
+
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     if from.is_dir() {
         fs::create_dir_all(to)?;
@@ -218,12 +300,10 @@ fn numbered(home: &Path, prefix: &str) -> Vec<(u64, PathBuf)> {
     found
 }
 
-/// Removes what is too much: the oldest copies of what was replaced. Of what nobody could read the
-/// oldest stays, as it is from before the trouble began, and so does the newest.
-fn forget_surplus(mut found: Vec<(u64, PathBuf)>, prefix: &str) {
+/// Removes what is too much: the oldest copies but for the `first` ones.
+fn forget_surplus(mut found: Vec<(u64, PathBuf)>, first: usize) {
     let surplus = found.len().saturating_sub(KEPT);
-    let first = usize::from(prefix == UNREADABLE && surplus > 0);
-    for (_, old) in found.drain(first..first + surplus) {
+    for (_, old) in found.drain(..).skip(first).take(surplus) {
         if let Err(error) = fs::remove_dir_all(&old) {
             tracing::warn!(path = %old.display(), %error, "cannot remove an old copy of data files");
         }
@@ -284,12 +364,28 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path();
         let look = || Found::look(data).unwrap();
-        assert!(!look().any() && !look().orphaned_aof);
+        let has = |found: Found| found.rdb || found.aof;
+        assert!(!has(look()) && !look().orphaned_aof);
         fs::create_dir(data.join("appendonlydir")).unwrap();
         fs::write(data.join("appendonlydir/appendonly.aof.1.incr.aof"), "x").unwrap();
-        assert!(!look().any() && look().orphaned_aof);
+        assert!(!has(look()) && look().orphaned_aof);
+        assert!(!holds_unread(data));
         move_aside(data).unwrap().unwrap();
+        assert!(!look().orphaned_aof && holds_unread(data));
+        // What a rewrite or a first start had begun when it was ended is no data.
+        fs::create_dir(data.join("appendonlydir")).unwrap();
+        for (name, bytes) in [
+            ("temp-appendonly.aof.incr", 500),
+            ("appendonly.aof.1.base.rdb", 89),
+            ("appendonly.aof.1.incr.aof", 0),
+        ] {
+            fs::write(data.join("appendonlydir").join(name), vec![b'x'; bytes]).unwrap();
+        }
         assert!(!look().orphaned_aof);
+        fs::write(data.join("appendonlydir/appendonly.aof.1.base.rdb"), [b'x'; 99]).unwrap();
+        assert!(look().orphaned_aof);
+        let kept = move_unread_aof(data).unwrap().unwrap();
+        assert!(kept.join("appendonlydir/appendonly.aof.1.base.rdb").is_file());
         // A directory in the place of a file's parent does not say that there is no file.
         fs::write(data.join("appendonlydir"), "no directory").unwrap();
         assert!(Found::look(data).is_err());
@@ -299,8 +395,17 @@ mod tests {
     fn what_killed_engines_had_begun_to_write_goes_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let begun = ["temp-4711.rdb", "temp-1783.4711.rdb", "temp-rewriteaof-bg-4711.aof"];
-        let others =
-            ["dump.rdb", "temp-.rdb", "temp-mine.rdb", "temp-4711.rdb.bak", "x-temp-1.rdb"];
+        let others = [
+            "dump.rdb",
+            "temp-.rdb",
+            "temp-mine.rdb",
+            "temp-4711.rdb.bak",
+            "x-temp-1.rdb",
+            // Copies that a person has named.
+            "temp-20261120.rdb",
+            "temp-2026-11-20.rdb",
+            "temp-1.20261120.rdb",
+        ];
         begun.iter().chain(&others).for_each(|n| fs::write(dir.path().join(n), "x").unwrap());
         remove_temporary(dir.path());
         assert!(begun.iter().all(|name| !dir.path().join(name).exists()));
@@ -323,6 +428,9 @@ mod tests {
             put(&format!("replaced {round}"));
             link_aside(data).unwrap();
         }
+        // Each of them may be the only copy that there is, until this member is whole.
+        assert!(moved.iter().all(|path| path.join("dump.rdb").is_file()));
+        forget_unread_surplus(data);
         let there: Vec<bool> = moved.iter().map(|path| path.join("dump.rdb").is_file()).collect();
         assert_eq!(there, [true, false, false, true]);
         // Asked again for the same files: nothing more is kept, and nothing goes.

@@ -175,8 +175,8 @@ pub(crate) struct EnginePort<P> {
     run: u64,
     /// Since when the engine owes an answer.
     silent_since: Option<Tick>,
-    /// The pause before it is asked again.
-    ask_again: Duration,
+    /// When it is asked again.
+    ask_again: tokio::time::Instant,
     /// When its silence was told last.
     silence_told: Tick,
     /// Of the process that runs or ran last.
@@ -220,7 +220,7 @@ impl<P: Platform> EnginePort<P> {
             watch: ProcessWatch::default(),
             run: 0,
             silent_since: None,
-            ask_again: OBSERVE_DEADLINE,
+            ask_again: tokio::time::Instant::now(),
             silence_told: Tick(0),
             facts: None,
             persistence_directives,
@@ -245,7 +245,7 @@ impl<P: Platform> EnginePort<P> {
                     None => return,
                 },
                 Ok(()) = self.parts.keys.changed() => self.take_new_keys().await,
-                () = tokio::time::sleep(self.ask_again), if self.silent_since.is_some() => {
+                () = tokio::time::sleep_until(self.ask_again), if self.silent_since.is_some() => {
                     self.observe().await;
                 }
             }
@@ -284,7 +284,8 @@ impl<P: Platform> EnginePort<P> {
     async fn observe(&mut self) {
         let (asked, answer) = self.link.ask(&["INFO"], OBSERVE_DEADLINE).await;
         let refused = matches!(answer, Some(Err(client::ClientError::Connect { .. })));
-        self.ask_again = if refused { NOT_LISTENING } else { OBSERVE_DEADLINE };
+        let pause = if refused { NOT_LISTENING } else { OBSERVE_DEADLINE };
+        self.ask_again = tokio::time::Instant::now() + pause;
         let text = answer.and_then(Result::ok).and_then(client::Value::into_text);
         let Some(info) = text.and_then(|text| Info::parse(&text).ok()) else {
             self.silent(asked).await;
@@ -294,6 +295,7 @@ impl<P: Platform> EnginePort<P> {
         let durable = self.durable.see(&info, (asked, clock::now()));
         let view = observe::view(&info, &self.context, durable, self.parts.platform.roster());
         let loaded = !view.loading;
+        let whole = loaded && view.keys > 0 && (view.is_primary || view.link_up);
         if view.is_primary {
             self.context.led = view.offset.map(|offset| (view.replid.clone(), offset));
         }
@@ -303,6 +305,9 @@ impl<P: Platform> EnginePort<P> {
         if loaded {
             self.follow_where_it_moved(&info).await;
             self.switch_aof_on().await;
+        }
+        if whole {
+            self.forget_unread();
         }
     }
 

@@ -97,12 +97,15 @@ fn slow_saver(home: &Path) -> String {
     path.display().to_string()
 }
 
-async fn keys(home: &Path) -> String {
+/// Its keys, once it has loaded and its append-only file is on, or is to be off.
+async fn keys(home: &Path, append_only: bool) -> String {
     let http = process::ports(home).0;
     until("the engine to have loaded", || async {
         let metrics = place::http(http, "GET", "/metrics", "", "").await?.1;
         let keys = metrics.lines().find_map(|line| line.strip_prefix("redis_keys "))?.to_owned();
-        metrics.contains("\nredis_aof_enabled 1.0\n").then_some(keys)
+        let enabled = format!("\nredis_aof_enabled {}.0\n", u8::from(append_only));
+        let loaded = metrics.contains("\nredis_loading_dump_file 0.0\n");
+        (loaded && metrics.contains(&enabled)).then_some(keys)
     })
     .await
 }
@@ -150,9 +153,64 @@ async fn a_stop_that_cannot_be_marked_counts_as_an_unclean_one() {
     assert!(!memory.clean && !memory.exact, "{memory:?}");
     // The append-only file has everything.
     let (mut agent, _) = spawn_agent(home.path()).await;
-    assert_eq!(keys(home.path()).await, "1.0");
+    assert_eq!(keys(home.path(), true).await, "1.0");
     agent.kill().expect("our child");
     agent.wait().expect("our child");
+}
+
+/// Starts an agent on what is there, and stops it: what it makes of its disk.
+async fn looked_at(home: &Path, environment: &[(&str, &str)]) -> (String, brain::Memory) {
+    let (mut agent, _) = spawn_agent_with(home, environment).await;
+    let keys = keys(home, environment.is_empty()).await;
+    process::terminate(&agent);
+    assert!(process::left(&mut agent).await.success());
+    (keys, memory(home))
+}
+
+/// Kills the agent of a member with one key.
+async fn killed(home: &Path) {
+    let (mut agent, engine) = spawn_agent(home).await;
+    agent.kill().expect("our child");
+    agent.wait().expect("our child");
+    until("its engine to be gone", || async { kill(engine, None).err() }).await;
+}
+
+#[tokio::test]
+async fn an_append_only_file_without_its_manifest_is_no_lost_dataset() {
+    let home = tempfile::tempdir().expect("a directory");
+    killed(home.path()).await;
+    let parts = data(home.path()).join("appendonlydir");
+    std::fs::remove_file(parts.join("appendonly.aof.manifest")).expect("a manifest");
+    let (keys, memory) = looked_at(home.path(), &[]).await;
+    assert_eq!(keys, "0.0");
+    assert!(memory.damaged && !memory.stamp.complete, "a person decides: {memory:?}");
+    let aside = data(home.path()).join("interrex/unreadable-1/appendonlydir");
+    assert!(std::fs::read_dir(aside).expect("kept").count() > 1);
+    // Nor at the next start, which finds nothing.
+    let (_, memory) = looked_at(home.path(), &[]).await;
+    assert!(memory.damaged && !memory.stamp.complete, "a person decides: {memory:?}");
+}
+
+#[tokio::test]
+async fn an_append_only_file_that_is_switched_off_is_not_forgotten() {
+    let snapshots = [("INTERREX_TEST_SNAPSHOTS", "1")];
+    // After a clean stop the snapshot has everything.
+    let home = tempfile::tempdir().expect("a directory");
+    let (mut agent, _) = spawn_agent(home.path()).await;
+    process::terminate(&agent);
+    assert!(process::left(&mut agent).await.success());
+    let (keys, memory) = looked_at(home.path(), &snapshots).await;
+    assert_eq!(keys, "1.0");
+    assert!(memory.stamp.complete && !memory.damaged, "{memory:?}");
+    assert!(!data(home.path()).join("appendonlydir").exists());
+    assert!(data(home.path()).join("interrex/aside-1/appendonlydir").is_dir());
+    // Without one the append-only file alone has anything.
+    let home = tempfile::tempdir().expect("a directory");
+    killed(home.path()).await;
+    let (keys, memory) = looked_at(home.path(), &snapshots).await;
+    assert_eq!(keys, "0.0");
+    assert!(memory.damaged && !memory.stamp.complete, "a person decides: {memory:?}");
+    assert!(data(home.path()).join("interrex/unreadable-1/appendonlydir").is_dir());
 }
 
 #[tokio::test]

@@ -328,9 +328,7 @@ impl Election {
 
     fn on_engine(&mut self, news: EngineNews, now: Tick) {
         match news {
-            EngineNews::Started { run, found_data, other_file } => {
-                self.on_started(run, (found_data, other_file), now);
-            }
+            EngineNews::Started { run, files } => self.on_started(run, files, now),
             EngineNews::Seen { run, asked, view } => self.on_seen(run, asked, view, now),
             EngineNews::Silent { run, since, process } => self.on_silent(run, since, process, now),
             EngineNews::Exited { run, exit } => self.on_exited(run, exit, now),

@@ -81,6 +81,18 @@ pub enum StoreOutcome {
     Unanswered,
 }
 
+/// What the data directory held when an engine was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DataFiles {
+    /// There were files for it to load.
+    pub found: bool,
+    /// What it reads is another file than the one that was written last, and may be older by any
+    /// time.
+    pub other: bool,
+    /// Files that no engine has read stand aside, now or from before.
+    pub unread: bool,
+}
+
 /// News of the engine beside this agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EngineNews {
@@ -88,11 +100,8 @@ pub enum EngineNews {
     Started {
         /// Counts engine processes of this agent, from 1.
         run: u64,
-        /// Whether there were data files to load.
-        found_data: bool,
-        /// What it reads is another file than the one that was written last, and may be older by
-        /// any time.
-        other_file: bool,
+        /// What there was for it to load.
+        files: DataFiles,
     },
     /// What it says of itself: the answer to [`crate::EngineCommand::Observe`].
     Seen {

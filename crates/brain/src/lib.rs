@@ -22,7 +22,8 @@ pub use effect::{Act, AskId, Effect, EngineCommand, GateDeadline, PersistId, Req
 pub use election::{Election, rules};
 pub use identity::{Ended, Epoch, Incarnation, MemberId, MemberName};
 pub use input::{
-    EngineNews, EngineView, Exit, Input, ProcessState, ReplicaView, Shortage, StoreOutcome, Wish,
+    DataFiles, EngineNews, EngineView, Exit, Input, ProcessState, ReplicaView, Shortage,
+    StoreOutcome, Wish,
 };
 pub use memory::Memory;
 pub use message::{Message, Standing};

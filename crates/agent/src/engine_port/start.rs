@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use brain::EngineNews;
+use brain::{DataFiles, EngineNews};
 use client::{Credentials, Endpoint};
 use engine::config::{self, AGENT_RULES, AGENT_USER, Account, ConfigError, Rendered};
 use gate::{Gate, GateError};
@@ -36,6 +36,10 @@ pub(super) struct RunFacts {
     pub(super) oom_kills: u64,
     /// It was started without its append-only file, to keep its place in the stream.
     pub(super) aof_pending: bool,
+    /// Why the append-only file could not be switched on.
+    pub(super) aof_refused: Option<String>,
+    /// Whether the surplus of what nobody could read is gone.
+    pub(super) unread_forgotten: bool,
     /// Until its append-only file is written anew, the snapshot is the newest copy on the disk.
     pub(super) snapshot_leads: bool,
 }
@@ -100,7 +104,8 @@ impl<P: Platform> EnginePort<P> {
         if self.handle.supervisor.running().is_some() && !self.take_over_running().await {
             return Err("the running engine can neither be demoted nor ended".to_owned());
         }
-        let found = match damage::Found::look(&data) {
+        let there = data.clone();
+        let found = match on_disk(move || damage::Found::look(&there)).await {
             Ok(found) => found,
             Err(source) => {
                 // Not "nothing is there": a member that calls its data lost is filled from others.
@@ -109,11 +114,7 @@ impl<P: Platform> EnginePort<P> {
                 return Err("the data directory cannot be looked at".to_owned());
             }
         };
-        // An append-only file in place of which there is only a snapshot: that one is not as new,
-        // unless a clean stop has left it so.
-        let other_file = self.parts.config.persistence.has_aof()
-            && (found.orphaned_aof || (found.rdb && !found.aof))
-            && !clean_stop::snapshot_leads(&data);
+        let other = self.reads_another(found) && !clean_stop::snapshot_leads(&data);
         if self.handle.supervisor.running().is_none() {
             if let Err(error) = self.launch(found).await {
                 let error = in_words(&error);
@@ -126,9 +127,20 @@ impl<P: Platform> EnginePort<P> {
         } else {
             self.run += 1;
         }
-        let found_data = found.any();
-        self.news(EngineNews::Started { run: self.run, found_data, other_file }).await;
+        let aof = found.aof && self.parts.config.persistence.has_aof();
+        let files =
+            DataFiles { found: found.rdb || aof, other, unread: damage::holds_unread(&data) };
+        self.news(EngineNews::Started { run: self.run, files }).await;
         Ok(())
+    }
+
+    /// Whether the engine reads the snapshot where an append-only file is, or was: the snapshot is
+    /// not as new, unless a clean stop has left it so.
+    fn reads_another(&self, found: Found) -> bool {
+        if self.parts.config.persistence.has_aof() {
+            return found.orphaned_aof || (found.rdb && !found.aof);
+        }
+        found.rdb && (found.aof || found.orphaned_aof)
     }
 
     /// An engine from before the judgement was restarted: to the dead end with it, or away.
@@ -164,7 +176,10 @@ impl<P: Platform> EnginePort<P> {
         let socket = socket_path(config);
         // A socket left by a dead engine would be taken for one that is starting.
         let _ = fs::remove_file(&socket);
-        damage::remove_temporary(&config.data);
+        let data = config.data.clone();
+        // A file as big as the dataset takes its time to go, and nobody else is to wait for it.
+        on_disk(move || damage::remove_temporary(&data)).await;
+        let config = &self.parts.config;
         let mut arguments = vec![file.display().to_string()];
         if from_snapshot {
             arguments.extend(["--appendonly".to_owned(), "no".to_owned()]);
@@ -204,6 +219,8 @@ impl<P: Platform> EnginePort<P> {
             reader: Some(reader),
             oom_kills: oom_kills(),
             aof_pending: from_snapshot,
+            aof_refused: None,
+            unread_forgotten: false,
             snapshot_leads: from_snapshot,
         });
         Ok(())
@@ -215,17 +232,31 @@ impl<P: Platform> EnginePort<P> {
     fn choose_snapshot(&self, found: Found) -> bool {
         let config = &self.parts.config;
         if !config.persistence.has_aof() {
+            if config.persistence.is_persistent() && (found.aof || found.orphaned_aof) {
+                self.leave_aof();
+            }
             return false;
         }
         if found.orphaned_aof {
-            tracing::warn!("the append-only file has lost its manifest: keeping its files aside");
-            if let Err(error) = damage::move_orphaned_aof(&config.data) {
-                tracing::error!(error = in_words(&error), "the files stay where they are");
-            }
+            let why = "the append-only file has lost its manifest: its files are kept aside";
+            told(damage::move_unread_aof(&config.data), why);
         }
         // The mark stays while it holds: should this engine die before it has written its
         // append-only file anew, the snapshot still has more.
         clean_stop::snapshot_leads(&config.data) || (found.rdb && !found.aof)
+    }
+
+    /// The engine is to write snapshots only, and an append-only file is there: it would not be
+    /// read now, and be read in place of newer snapshots should it be switched on again.
+    fn leave_aof(&self) {
+        let data = &self.parts.config.data;
+        if clean_stop::snapshot_leads(data) {
+            let why = "the append-only file is no newer than the snapshot: it is kept aside";
+            return told(damage::move_old_aof(data), why);
+        }
+        let why = "an append-only file is there that `persistence` has no use for, and no clean \
+                   stop has left a snapshot that is as new: it is kept aside for a person";
+        told(damage::move_unread_aof(data), why);
     }
 
     fn render(&self, password: &str) -> Result<(Rendered, Option<Gate>), AgentError> {
@@ -298,6 +329,15 @@ impl<P: Platform> EnginePort<P> {
         ])
     }
 
+    /// Whatever nobody could read, this member has data again: not all of it is kept.
+    pub(super) fn forget_unread(&mut self) {
+        let Some(facts) = self.facts.as_mut() else { return };
+        if !std::mem::replace(&mut facts.unread_forgotten, true) {
+            let data = self.parts.config.data.clone();
+            tokio::task::spawn_blocking(move || damage::forget_unread_surplus(&data));
+        }
+    }
+
     /// Once the snapshot is loaded the append-only file goes on; and once that is written anew, the
     /// snapshot grows old.
     pub(super) async fn switch_aof_on(&mut self) {
@@ -313,9 +353,29 @@ impl<P: Platform> EnginePort<P> {
         let words = ["CONFIG", "SET", "appendonly", "yes"];
         match self.link.command(&words, Duration::from_secs(2)).await {
             Ok(()) => facts.aof_pending = false,
-            // Until it is, what is written is on no disk.
-            Err(error) => tracing::warn!(error, "the append-only file is not on yet"),
+            // Until it is, what is written is on no disk. Tried at every look, told once.
+            Err(error) if facts.aof_refused.as_ref() != Some(&error) => {
+                tracing::warn!(error, "the append-only file is not on yet");
+                facts.aof_refused = Some(error);
+            }
+            Err(_) => {}
         }
+    }
+}
+
+/// What may take long on a disk that is slow, away from everything that must not.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn told(moved: Result<Option<PathBuf>, damage::AsideError>, why: &str) {
+    match moved {
+        Ok(Some(to)) => tracing::warn!(kept = %to.display(), "{why}"),
+        Ok(None) => {}
+        Err(error) => tracing::error!(error = in_words(&error), "the files stay where they are"),
     }
 }
 

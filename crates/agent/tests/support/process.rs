@@ -18,6 +18,9 @@ fn a_process_with_one_agent() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let mut group = Group::in_directory(Path::new(&home), 1, Persistence::AofEverysec);
+        if std::env::var_os("INTERREX_TEST_SNAPSHOTS").is_some() {
+            group.persistence = Persistence::Rdb;
+        }
         if let Some(program) = std::env::var_os("INTERREX_TEST_PROGRAM") {
             group.program = program.into();
         }

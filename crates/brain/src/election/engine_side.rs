@@ -9,7 +9,7 @@ use engine::Offset;
 use crate::cure::Cure;
 use crate::effect::{EngineCommand, PersistId, RequestId};
 use crate::identity::{Epoch, MemberId, MemberName};
-use crate::input::{EngineView, Exit, ProcessState};
+use crate::input::{DataFiles, EngineView, Exit, ProcessState};
 use crate::reason::Reason;
 use crate::stamp::Stamp;
 use crate::time::{Span, Tick};
@@ -84,8 +84,8 @@ pub(crate) struct EngineSide {
     look_after: Tick,
     under_way: BTreeMap<RequestId, Purpose>,
     posture_retry: Tick,
-    found_data: bool,
-    other_file: bool,
+    /// What there was to load when it started.
+    pub(crate) files: DataFiles,
     /// The memory's stamp has been held against what this process loaded.
     pub(crate) reconciled: bool,
     start_at: Tick,
@@ -122,8 +122,7 @@ impl EngineSide {
             look_after: now,
             under_way: BTreeMap::new(),
             posture_retry: now,
-            found_data: false,
-            other_file: false,
+            files: DataFiles::default(),
             reconciled: false,
             start_at: now,
             quick_deaths: 0,
@@ -266,7 +265,7 @@ impl Election {
         self.engine.look_after = now;
     }
 
-    pub(super) fn on_started(&mut self, run: u64, found: (bool, bool), now: Tick) {
+    pub(super) fn on_started(&mut self, run: u64, files: DataFiles, now: Tick) {
         self.engine.run = run;
         self.engine.phase = Phase::Up;
         self.engine.view = None;
@@ -274,7 +273,12 @@ impl Election {
         self.engine.want = Posture::DeadEnd;
         self.engine.observing = None;
         self.engine.observe_at = now;
-        (self.engine.found_data, self.engine.other_file) = found;
+        self.engine.files = files;
+        if files.unread && !files.found && self.settings.persistent && !self.memory.damaged {
+            // Nothing is here, since it stands aside: that is not "everything is lost".
+            self.memory.damaged = true;
+            (self.dirty, self.next_persist) = (true, now);
+        }
         self.engine.reconciled = false;
         self.engine.under_way.clear();
         self.engine.admitted = None;
@@ -673,16 +677,6 @@ impl Election {
         self.memory.stamp = Stamp::default();
         self.memory.exact = false;
         self.dirty = true;
-    }
-
-    /// Whether the process found files to load when it started.
-    pub(super) fn engine_found_data(&self) -> bool {
-        self.engine.found_data
-    }
-
-    /// Whether those were others than the ones that the memory speaks of.
-    pub(super) fn engine_read_another_file(&self) -> bool {
-        self.engine.other_file && !self.memory.clean
     }
 }
 

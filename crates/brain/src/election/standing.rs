@@ -100,8 +100,9 @@ impl Election {
             && view.replid != before.replid
             && !self.memory.clean
             && !self.settings.fsync_always;
-        let another = self.engine_read_another_file();
-        if self.engine_found_data() && !proves_nothing {
+        // Another one than the memory speaks of.
+        let another = self.engine.files.other && !self.memory.clean;
+        if self.engine.files.found && !proves_nothing {
             let stamp = &mut self.memory.stamp;
             if view.replid.is_known() && view.replid == stamp.replid {
                 stamp.offset = view.offset.unwrap_or_default();

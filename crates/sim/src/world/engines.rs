@@ -240,7 +240,7 @@ impl World {
         agent.run += 1;
         let run = agent.run;
         let disk = std::mem::take(&mut member.disk);
-        let found_data = disk.found;
+        let files = brain::DataFiles { found: disk.found, ..brain::DataFiles::default() };
         let (mut server, outs) = Server::start((m, process, user), tuning, disk, now, rng);
         if !self.plan.keeps(brain::Cure::DeadEndStart) {
             server.role = Role::Primary;
@@ -253,7 +253,7 @@ impl World {
         self.outs(m, outs);
         let phase = self.rng.below(SECOND);
         self.after(phase, What::Cron { m, process });
-        self.deliver(m, Input::Engine(EngineNews::Started { run, found_data, other_file: false }));
+        self.deliver(m, Input::Engine(EngineNews::Started { run, files }));
         self.deliver(m, Input::Engine(EngineNews::Did { request, result: Ok(()) }));
         self.pump(m);
     }

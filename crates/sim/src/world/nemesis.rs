@@ -403,10 +403,20 @@ impl World {
             let asks = self.report(seat).is_none_or(|report| report.role == "candidate");
             !asks && promised.is_none_or(|(epoch, _)| *epoch <= record.epoch)
         });
+        // One that is on its way out comes back in only by the store, too.
+        let leads = self.members[m].server.as_ref().is_some_and(|s| s.role == Role::Primary);
+        let in_sight = |seat: usize| {
+            let agent = self.members[seat].agent.as_ref();
+            agent.is_some_and(|a| !a.frozen)
+                && self.network.both(Plane::Peer, m, seat)
+                && self.is_linked(seat)
+        };
+        let stay = !leads || self.seats().into_iter().all(in_sight);
         // Nor would it ever learn that maintenance is over.
         let unpaused = !self.plan.makes(Kind::Maintenance);
         holds
             && willing
+            && stay
             && unpaused
             && record.electorate.len() + 1 == self.members.len()
             && self.plan.seed.is_multiple_of(3)

@@ -5,7 +5,7 @@ use engine::Replid;
 
 use super::*;
 use crate::effect::{Act, AskId, Effect};
-use crate::input::{EngineNews, EngineView, Input};
+use crate::input::{DataFiles, EngineNews, EngineView, Input};
 use crate::memory::Memory;
 use crate::record::{Record, Version};
 use crate::timing::Timing;
@@ -36,6 +36,10 @@ fn settings() -> Settings {
     }
 }
 
+fn files(found: bool, other: bool) -> DataFiles {
+    DataFiles { found, other, unread: false }
+}
+
 /// A member whose last engine was stopped cleanly, or not, and whose next one runs.
 fn started(clean: bool) -> Election {
     let stamp = Stamp {
@@ -56,7 +60,7 @@ fn started(clean: bool) -> Election {
         ..Memory::default()
     };
     let mut election = Election::new(settings(), memory, NOW);
-    election.on_started(1, (true, false), NOW);
+    election.on_started(1, files(true, false), NOW);
     election.out.take();
     election
 }
@@ -161,7 +165,7 @@ fn another_file_than_the_one_written_last_is_of_no_known_line() {
         election.memory.stamp.durable = election.memory.stamp.offset;
         let before = election.memory.stamp.clone();
         election.on_exited(1, Exit::Signal(9), NOW);
-        election.on_started(2, (true, other_file), NOW);
+        election.on_started(2, files(true, other_file), NOW);
         election.on_seen(2, NOW, EngineView { replid, offset, ..loaded() }, NOW);
         (before, election.memory.stamp.clone())
     };
@@ -192,16 +196,24 @@ fn whose_files_could_not_be_read_does_not_say_that_it_had_nothing() {
     wiped.on_exited(1, Exit::Signal(9), NOW);
     let mut unread = started(false);
     unread.on_exited(1, Exit::BadData, NOW);
-    for (election, lost) in [(&mut wiped, true), (&mut unread, false)] {
+    // An append-only file without its manifest is moved aside before any engine looks at it, and an
+    // agent may end before it has said that its engine could not read.
+    let mut moved = started(false);
+    moved.on_exited(1, Exit::Signal(9), NOW);
+    let aside = DataFiles { unread: true, ..files(false, false) };
+    let none = files(false, false);
+    for (election, found, lost) in
+        [(&mut wiped, none, true), (&mut unread, none, false), (&mut moved, aside, false)]
+    {
         // What could not be read was moved aside: the engine finds no files.
-        election.on_started(2, (false, false), NOW);
+        election.on_started(2, found, NOW);
         election.on_seen(2, NOW, empty(), NOW);
         assert_eq!(election.standing().lost, lost);
         assert!(!election.memory.stamp.complete);
     }
     // Nor does it begin anew, all alone: a person decides. Whoever has lost everything does.
     let later = NOW + Span::from_millis(60_000);
-    for (mut election, blocked) in [(wiped, false), (unread, true)] {
+    for (mut election, blocked) in [(wiped, false), (unread, true), (moved, true)] {
         let name = election.id.name.clone();
         election.settings.members = vec![name.clone()];
         election.peers.clear();

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use brain::{EngineCommand, EngineNews, EngineView, Exit, GateDeadline, Input, RequestId};
+use brain::{
+    DataFiles, EngineCommand, EngineNews, EngineView, Exit, GateDeadline, Input, RequestId,
+};
 
 use super::super::engine::{Engine, Files, Link, Part};
 use super::{LOAD, Small, Timer};
@@ -113,7 +115,8 @@ impl Small {
         let user = agent.election.incarnation().id;
         let member = self.members[m].edit();
         let engine = Engine::start(process, user, &member.files, Some(until));
-        let (found_data, loads) = (member.files.found, engine.loading_until.is_some());
+        let files = DataFiles { found: member.files.found, ..DataFiles::default() };
+        let loads = engine.loading_until.is_some();
         let engine = self.dead_end_or_not(engine);
         let member = self.members[m].edit();
         member.engine = Some(engine);
@@ -125,11 +128,7 @@ impl Small {
         if loads {
             self.timer(LOAD, Timer::Loaded { m, process });
         }
-        self.hear(
-            m,
-            life,
-            Input::Engine(EngineNews::Started { run, found_data, other_file: false }),
-        );
+        self.hear(m, life, Input::Engine(EngineNews::Started { run, files }));
         self.hear(m, life, Input::Engine(EngineNews::Did { request, result: Ok(()) }));
     }
 
