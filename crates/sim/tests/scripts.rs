@@ -83,6 +83,7 @@ ends_well! {
     authority::give_without_a_disk,
     authority::renewal_without_a_disk,
     authority::no_handover_without_a_store,
+    authority::shrink_refused,
     authority::called_off,
     authority::longer_lease,
     authority::failsafe_of_one,

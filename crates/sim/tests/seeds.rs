@@ -145,6 +145,7 @@ const ROUGH: &[(u64, &str)] = &[
     (13_003_367, "who led again after a restored store did not send clients back to itself"),
     (13_002_063, "an empty copy led while one with data, back after long, was loading"),
     (2_000_496, "as in a swarm (3000204): a person's record, seen before its answer"),
+    (31_003_448, "`strict` let who answered go, in place of who was away, and did so for ever"),
 ];
 
 /// The same, in stray worlds.
@@ -154,6 +155,7 @@ const STRAY: &[(u64, &str)] = &[
         21_006_799,
         "who was sent to a new primary was let in by a deposed one's engine at its address",
     ),
+    (31_001_622, "who was to leave stayed shut out, although the store had refused to write that"),
 ];
 
 /// The same, in worlds of twins.

@@ -92,10 +92,18 @@ impl Authority {
     }
 
     /// A compare-and-swap that changes the electorate is being sent: from now on both count.
-    pub fn also_under(&mut self, electorate: Electorate) {
-        if !self.under.contains(&electorate) {
+    /// Returns whether this one did not count yet.
+    pub fn also_under(&mut self, electorate: Electorate) -> bool {
+        let new = !self.under.contains(&electorate);
+        if new {
             self.under.push(electorate);
         }
+        new
+    }
+
+    /// The only compare-and-swap with this electorate was certainly not carried out.
+    pub(crate) fn no_longer_under(&mut self, electorate: &Electorate) {
+        self.under.retain(|e| e != electorate);
     }
 
     /// Whether a change of the electorate is still open.

@@ -72,8 +72,12 @@ impl Election {
         if self.stopping.is_some() || leading.authority.is_joint() || leading.cas.is_some() {
             return;
         }
-        let kind =
-            self.who_leaves(now).or_else(|| self.who_joins(now)).or_else(|| self.other_rule());
+        // Nobody is shut out for what could not be written.
+        let kind = if self.store.failing_since.is_some() || self.is_unable(now) {
+            None
+        } else {
+            self.who_leaves(now).or_else(|| self.who_joins(now)).or_else(|| self.other_rule())
+        };
         self.steer_newcomers(now);
         if let Some(kind) = kind {
             self.begin_change(kind, now);
@@ -123,7 +127,7 @@ impl Election {
         if let Some(at) = soonest {
             self.wake_by(at);
         }
-        let gone = self.keep_strict(gone);
+        let gone = self.keep_strict(gone, now);
         (!gone.is_empty()).then_some(Kind::Shrink(gone))
     }
 
@@ -146,7 +150,7 @@ impl Election {
     const GOODBYE_GRACE: Span = Span::from_millis(400);
 
     /// `strict` never shrinks below k by itself.
-    fn keep_strict(&self, mut gone: Vec<MemberName>) -> Vec<MemberName> {
+    fn keep_strict(&self, mut gone: Vec<MemberName>, now: Tick) -> Vec<MemberName> {
         let (Durability::Strict { copies }, Some(l)) = (self.settings.durability, &self.leading)
         else {
             return gone;
@@ -156,7 +160,11 @@ impl Election {
             let report = self.peers.get(name).and_then(|p| p.report.as_ref());
             report.is_some_and(|(r, _)| l.electorate.seat(&r.who.id).is_none())
         };
-        gone.sort_by_key(|name| !replaced(name));
+        // Who answers may be of use again; who does not keeps everybody else waiting.
+        let answers = |name: &MemberName| {
+            self.peers.get(name).is_some_and(|peer| now < self.silent_at(peer, l.began))
+        };
+        gone.sort_by_key(|name| (!replaced(name), answers(name)));
         let certain = gone.iter().filter(|name| replaced(name)).count();
         let room = l.electorate.len().saturating_sub(copies as usize);
         gone.truncate(room.max(certain));

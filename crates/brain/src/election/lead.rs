@@ -445,7 +445,7 @@ impl Election {
         let lazy_ok = self.peers_suffice(now);
         let unable = self.is_unable(now);
         let Some(leading) = &mut self.leading else { return };
-        if unable {
+        if unable && now >= leading.next_renew {
             // A renewal waits for no disk, nor for what does.
             leading.drop_unsent();
         }

@@ -5,6 +5,7 @@ use brain::{Durability, Failsafe, Timing, Wish};
 use sim::faults::{Fault, isolation};
 use sim::network::Plane;
 use sim::script::{Ending, FOR_EVER, Stage, Verdict};
+use sim::world::World;
 
 use crate::common::{Cast, begun, both_write, certain, plan};
 
@@ -287,6 +288,25 @@ pub(crate) fn no_handover_without_a_store(cast: Cast) -> Ending {
     s.fault(Fault::LoseRoom { member: 0, lasts: FOR_EVER });
     s.keeps_writing("A writes on, short of room", 0, (40, 500));
     s.world.undo(Fault::LoseRoom { member: 0, lasts: 0 });
+    s.end()
+}
+
+/// C is cut off for a moment, and the store refuses to write that it leaves: it comes back in.
+pub(crate) fn shrink_refused(cast: Cast) -> Ending {
+    let mut s = begun(3, cast);
+    s.put(0);
+    s.on_call(|m, record, fate| {
+        fate.refused |= m == 0 && record.is_some();
+        false
+    });
+    s.part(Plane::Peer, 0, 2);
+    s.pass(5_000);
+    s.join(Plane::Peer, 0, 2);
+    let follows = |w: &World| w.upstream(2) == Some(0);
+    s.until("C follows again", 3_000, follows);
+    s.pass(20_000);
+    let still = follows(&s.world);
+    s.must("C follows still", still);
     s.end()
 }
 

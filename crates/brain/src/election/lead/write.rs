@@ -30,14 +30,23 @@ pub(crate) struct HolderCas {
     after: PersistId,
     expected: Option<Version>,
     sent: Option<(RequestId, Tick)>,
+    /// Its electorate counts because of it alone.
+    joined: bool,
 }
 
 impl super::Leading {
     /// What waits for the disk is not sent any more.
     pub(in crate::election) fn drop_unsent(&mut self) {
-        if self.cas.as_ref().is_some_and(|cas| cas.sent.is_none()) {
-            self.cas = None;
+        if let Some(cas) = self.cas.take_if(|cas| cas.sent.is_none()) {
+            self.was_not_carried_out(&cas);
             self.change = None;
+        }
+    }
+
+    /// What a change of the electorate asked for counts no more: it does not stand, and never will.
+    fn was_not_carried_out(&mut self, cas: &HolderCas) {
+        if cas.joined {
+            self.authority.no_longer_under(&cas.record.electorate);
         }
     }
 }
@@ -91,11 +100,11 @@ impl Election {
         };
         let expected = self.store.version().cloned();
         let Some(leading) = &mut self.leading else { return false };
-        if matches!(kind, CasKind::Electorate) && self.settings.keeps(Cure::JointFromSending) {
-            leading.authority.also_under(record.electorate.clone());
-        }
-        leading.cas =
-            Some(HolderCas { kind, record: Box::new(record), why, after, expected, sent: None });
+        let joined = matches!(kind, CasKind::Electorate)
+            && self.settings.keeps(Cure::JointFromSending)
+            && leading.authority.also_under(record.electorate.clone());
+        let record = Box::new(record);
+        leading.cas = Some(HolderCas { kind, record, why, after, expected, sent: None, joined });
         self.send_cas(now);
         true
     }
@@ -167,7 +176,9 @@ impl Election {
                 self.read_now(now, "conflict");
             }
             StoreOutcome::Unavailable(error) => {
-                // Certainly not carried out: what was to be given away is this member's still.
+                // Certainly not carried out: what was to be given away is this member's still, and
+                // who was to leave comes back in.
+                leading.was_not_carried_out(&cas);
                 if matches!(cas.kind, CasKind::Give) {
                     leading.gave = false;
                 }
