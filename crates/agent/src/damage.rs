@@ -14,6 +14,9 @@ use crate::headroom::Space;
 /// What an engine may have written: RDB, AOF of one file (6.2), AOF directory.
 const DATA: [&str; 3] = ["dump.rdb", "appendonly.aof", "appendonlydir"];
 
+/// The note of [`note_older_snapshot`].
+const OLDER: &str = "older-snapshot";
+
 /// How many copies of what was replaced are kept; older ones go.
 const KEPT: usize = 2;
 
@@ -25,6 +28,9 @@ const EMPTY_BASE_BYTES: u64 = 96;
 
 /// What a sync replaced: linked before that.
 const ASIDE: &str = "aside-";
+
+/// An append-only file that was switched off after a clean stop: the snapshot had all of it.
+const SWITCHED_OFF: &str = "switched-off-";
 
 /// What no engine could read: moved out of its way. A person may be able to.
 const UNREADABLE: &str = "unreadable-";
@@ -71,6 +77,11 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// Whether there is an append-only file, or what is left of one.
+    pub(crate) fn parts(self) -> bool {
+        self.aof || self.orphaned_aof
+    }
+
     /// Looks into a data directory.
     pub(crate) fn look(data: &Path) -> io::Result<Self> {
         let directory = data.join("appendonlydir");
@@ -152,7 +163,26 @@ pub(crate) fn move_unread_aof(data: &Path) -> Result<Option<PathBuf>, AsideError
 
 /// Moves an append-only file out of the way that is not as new as the snapshot beside it.
 pub(crate) fn move_old_aof(data: &Path) -> Result<Option<PathBuf>, AsideError> {
-    keep(data, &APPEND_ONLY, ASIDE, Way::Move)
+    keep(data, &APPEND_ONLY, SWITCHED_OFF, Way::Move)
+}
+
+/// A note that the snapshot here is older than what was moved away from beside it: before that, so
+/// that an engine which ends while it loads does not make it forgotten.
+pub(crate) fn note_older_snapshot(data: &Path) -> io::Result<()> {
+    let home = crate::state::directory(data);
+    fs::create_dir_all(&home)?;
+    fs::File::create(home.join(OLDER))?.sync_all()?;
+    fs::File::open(&home)?.sync_all()
+}
+
+/// Whether there is such a note.
+pub(crate) fn has_older_snapshot(data: &Path) -> bool {
+    crate::state::directory(data).join(OLDER).exists()
+}
+
+/// The snapshot is what this member has, and its state file says what that is worth.
+pub(crate) fn forget_older_snapshot(data: &Path) {
+    let _ = fs::remove_file(crate::state::directory(data).join(OLDER));
 }
 
 /// Whether anything stands aside that no engine has read.
@@ -178,6 +208,8 @@ pub(crate) fn link_aside(data: &Path) -> Result<Option<PathBuf>, AsideError> {
     {
         return Ok(Some(newest));
     }
+    // What an agent had begun that was ended: it would hold the room that is asked for.
+    let _ = fs::remove_dir_all(draft(&crate::state::directory(data)));
     let needed = DATA.iter().map(|name| bytes(&data.join(name))).sum();
     let free = Space::of(data).map_or(u64::MAX, |space| space.free);
     if free < needed {
@@ -213,7 +245,7 @@ fn keep(
         Way::Move => each(data, &found, &to, |from, to| fs::rename(from, to))?,
         Way::Link => link_whole(data, &found, &to)?,
     }
-    if prefix == ASIDE {
+    if prefix != UNREADABLE {
         forget_surplus(numbered(&home, prefix), 0);
     }
     Ok(Some(to))
@@ -263,19 +295,30 @@ fn each(
 /// on, and a rewrite that ends meanwhile takes files away: then from the beginning.
 fn link_whole(data: &Path, names: &[&str], to: &Path) -> Result<(), AsideError> {
     const TIMES: usize = 4;
-    let draft = to.with_file_name("aside.new");
-    for time in 1.. {
+    let home = to.parent().unwrap_or(to);
+    let draft = draft(home);
+    let mut done = Ok(());
+    for _ in 0..TIMES {
         let _ = fs::remove_dir_all(&draft);
-        match each(data, names, &draft, link) {
-            Err(AsideError::Keep { source, .. })
-                if source.kind() == io::ErrorKind::NotFound && time < TIMES => {}
-            done => {
-                done?;
-                break;
-            }
+        done = each(data, names, &draft, link);
+        let gone = |source: &io::Error| source.kind() == io::ErrorKind::NotFound;
+        match &done {
+            Err(AsideError::Keep { source, .. }) if gone(source) => {}
+            Ok(()) if inodes(&draft) != inodes(data) => {}
+            _ => break,
         }
     }
-    fs::rename(&draft, to).map_err(|source| AsideError::Keep { path: draft, source })
+    let rename = |()| {
+        fs::rename(&draft, to).map_err(|source| AsideError::Keep { path: draft.clone(), source })
+    };
+    done.and_then(rename).inspect_err(|_| {
+        let _ = fs::remove_dir_all(&draft);
+    })
+}
+
+/// Where a copy is made.
+fn draft(home: &Path) -> PathBuf {
+    home.join("aside.new")
 }
 
 fn link(from: &Path, to: &Path) -> io::Result<()> {

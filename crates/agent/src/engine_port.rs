@@ -307,7 +307,7 @@ impl<P: Platform> EnginePort<P> {
             self.switch_aof_on().await;
         }
         if whole {
-            self.forget_unread();
+            self.is_whole();
         }
     }
 

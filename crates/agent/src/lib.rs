@@ -125,6 +125,12 @@ pub enum AgentError {
         /// The cause.
         source: io::Error,
     },
+    /// Files that no engine is to be started over stay where they are.
+    #[error("cannot move files aside that no engine is to be started over")]
+    Aside {
+        /// The cause.
+        source: AsideError,
+    },
     /// The peer keys.
     #[error("cannot use the peer keys")]
     Keys {

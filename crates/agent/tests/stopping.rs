@@ -203,7 +203,7 @@ async fn an_append_only_file_that_is_switched_off_is_not_forgotten() {
     assert_eq!(keys, "1.0");
     assert!(memory.stamp.complete && !memory.damaged, "{memory:?}");
     assert!(!data(home.path()).join("appendonlydir").exists());
-    assert!(data(home.path()).join("interrex/aside-1/appendonlydir").is_dir());
+    assert!(data(home.path()).join("interrex/switched-off-1/appendonlydir").is_dir());
     // Without one the append-only file alone has anything.
     let home = tempfile::tempdir().expect("a directory");
     killed(home.path()).await;

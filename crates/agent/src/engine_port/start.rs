@@ -27,6 +27,9 @@ use crate::{AgentError, clean_stop, damage, memory, state};
 /// already waited for those that matter.
 const SHUTDOWN_TIMEOUT_S: u32 = 2;
 
+/// After so many looks, one every H, a member that has data is whole.
+const WHOLE_FOR: u64 = 8;
+
 /// What is known of one process from its start on.
 #[derive(Debug)]
 pub(super) struct RunFacts {
@@ -38,8 +41,8 @@ pub(super) struct RunFacts {
     pub(super) aof_pending: bool,
     /// Why the append-only file could not be switched on.
     pub(super) aof_refused: Option<String>,
-    /// Whether the surplus of what nobody could read is gone.
-    pub(super) unread_forgotten: bool,
+    /// How many looks have found it whole.
+    pub(super) whole: u64,
     /// Until its append-only file is written anew, the snapshot is the newest copy on the disk.
     pub(super) snapshot_leads: bool,
 }
@@ -114,7 +117,8 @@ impl<P: Platform> EnginePort<P> {
                 return Err("the data directory cannot be looked at".to_owned());
             }
         };
-        let other = self.reads_another(found) && !clean_stop::snapshot_leads(&data);
+        let other = self.reads_another(found) && !clean_stop::snapshot_leads(&data)
+            || damage::has_older_snapshot(&data);
         if self.handle.supervisor.running().is_none() {
             if let Err(error) = self.launch(found).await {
                 let error = in_words(&error);
@@ -166,7 +170,7 @@ impl<P: Platform> EnginePort<P> {
 
     async fn launch(&mut self, found: Found) -> Result<(), AgentError> {
         let config = &self.parts.config;
-        let from_snapshot = self.choose_snapshot(found);
+        let from_snapshot = self.choose_snapshot(found)?;
         let password = random_hex::<32>();
         let (rendered, gate) = self.render(&password)?;
         let file = config.run.join("engine.conf");
@@ -220,7 +224,7 @@ impl<P: Platform> EnginePort<P> {
             oom_kills: oom_kills(),
             aof_pending: from_snapshot,
             aof_refused: None,
-            unread_forgotten: false,
+            whole: 0,
             snapshot_leads: from_snapshot,
         });
         Ok(())
@@ -229,34 +233,36 @@ impl<P: Platform> EnginePort<P> {
     /// Whether this start reads the snapshot instead of the append-only file: where it is known to
     /// be as new, as only it has the place in the stream (engine.md 0, 5), and where there is no
     /// append-only file, as the engine would start empty beside the snapshot (engine.md 0, 9).
-    fn choose_snapshot(&self, found: Found) -> bool {
+    fn choose_snapshot(&self, found: Found) -> Result<bool, AgentError> {
         let config = &self.parts.config;
         if !config.persistence.has_aof() {
-            if config.persistence.is_persistent() && (found.aof || found.orphaned_aof) {
-                self.leave_aof();
+            if config.persistence.is_persistent() && found.parts() {
+                self.leave_aof()?;
             }
-            return false;
+            return Ok(false);
         }
         if found.orphaned_aof {
             let why = "the append-only file has lost its manifest: its files are kept aside";
-            told(damage::move_unread_aof(&config.data), why);
+            moved(damage::move_unread_aof(&config.data), why)?;
         }
         // The mark stays while it holds: should this engine die before it has written its
         // append-only file anew, the snapshot still has more.
-        clean_stop::snapshot_leads(&config.data) || (found.rdb && !found.aof)
+        Ok(clean_stop::snapshot_leads(&config.data) || (found.rdb && !found.aof))
     }
 
     /// The engine is to write snapshots only, and an append-only file is there: it would not be
     /// read now, and be read in place of newer snapshots should it be switched on again.
-    fn leave_aof(&self) {
+    fn leave_aof(&self) -> Result<(), AgentError> {
         let data = &self.parts.config.data;
         if clean_stop::snapshot_leads(data) {
             let why = "the append-only file is no newer than the snapshot: it is kept aside";
-            return told(damage::move_old_aof(data), why);
+            return moved(damage::move_old_aof(data), why);
         }
+        damage::note_older_snapshot(data)
+            .map_err(|source| AgentError::Data { path: data.clone(), source })?;
         let why = "an append-only file is there that `persistence` has no use for, and no clean \
                    stop has left a snapshot that is as new: it is kept aside for a person";
-        told(damage::move_unread_aof(data), why);
+        moved(damage::move_unread_aof(data), why)
     }
 
     fn render(&self, password: &str) -> Result<(Rendered, Option<Gate>), AgentError> {
@@ -329,12 +335,17 @@ impl<P: Platform> EnginePort<P> {
         ])
     }
 
-    /// Whatever nobody could read, this member has data again: not all of it is kept.
-    pub(super) fn forget_unread(&mut self) {
+    /// Whatever nobody could read, this member has data again, and has had time to put on disk what
+    /// they are worth: not all of it is kept.
+    pub(super) fn is_whole(&mut self) {
         let Some(facts) = self.facts.as_mut() else { return };
-        if !std::mem::replace(&mut facts.unread_forgotten, true) {
+        facts.whole += 1;
+        if facts.whole == WHOLE_FOR {
             let data = self.parts.config.data.clone();
-            tokio::task::spawn_blocking(move || damage::forget_unread_surplus(&data));
+            tokio::task::spawn_blocking(move || {
+                damage::forget_older_snapshot(&data);
+                damage::forget_unread_surplus(&data);
+            });
         }
     }
 
@@ -371,12 +382,13 @@ async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     }
 }
 
-fn told(moved: Result<Option<PathBuf>, damage::AsideError>, why: &str) {
-    match moved {
-        Ok(Some(to)) => tracing::warn!(kept = %to.display(), "{why}"),
-        Ok(None) => {}
-        Err(error) => tracing::error!(error = in_words(&error), "the files stay where they are"),
+/// Tells where files went. No engine is started over those that could not be moved: it might write
+/// where they are.
+fn moved(done: Result<Option<PathBuf>, damage::AsideError>, why: &str) -> Result<(), AgentError> {
+    if let Some(to) = done.map_err(|source| AgentError::Aside { source })? {
+        tracing::warn!(kept = %to.display(), "{why}");
     }
+    Ok(())
 }
 
 /// One password a line; all are right, so that they can be rotated.

@@ -58,7 +58,7 @@ impl Election {
     const CATCH_UP: Span = Span::from_millis(1000);
     /// More bytes behind than this, and the pause would be felt.
     const LAG_MAX: u64 = 32 * 1024 * 1024;
-    const NO_STORE: &str = "the store does not answer: nothing can be given";
+    pub(super) const NO_STORE: &str = "the store does not answer: nothing can be given";
 
     pub(super) fn wish_handover(
         &mut self,

@@ -283,12 +283,14 @@ impl Election {
             let again = self.relief_after;
             return self.wake_by(again);
         }
-        if let Some(to) = self.successor_with_room().map(|best| best.who.id.name) {
+        let away = self.store.failing_since.is_some();
+        if let Some(to) = self.successor_with_room().filter(|_| !away).map(|b| b.who.id.name) {
             self.relief_after = now + Self::RELIEF_AGAIN;
             return self.begin_handover(Some(&to), None, what, now);
         }
         // Who has just been promoted has nobody yet: it looks again at every heartbeat.
-        let text = format!("{}: {what}, and no member with room can take over", self.id.name);
+        let but = if away { Self::NO_STORE } else { "no member with room can take over" };
+        let text = format!("{}: {what}, and {but}", self.id.name);
         if self.alarm.as_ref() != Some(&text) {
             self.out.note(Reason::story("no-room", text.clone()));
             self.alarm = Some(text);
@@ -445,7 +447,7 @@ impl Election {
         let lazy_ok = self.peers_suffice(now);
         let unable = self.is_unable(now);
         let Some(leading) = &mut self.leading else { return };
-        if unable && now >= leading.next_renew {
+        if unable && now >= leading.next_renew && leading.changes_electorate() {
             // A renewal waits for no disk, nor for what does.
             leading.drop_unsent();
         }

@@ -133,6 +133,8 @@ impl Election {
             self.memory.stamp.complete &= !self.memory.syncing;
         } else if !was_virgin {
             self.stamp_lost();
+            // Nor is it lost where an empty file stood beside what stands aside now.
+            self.memory.damaged |= self.engine.files.unread && self.settings.persistent;
             if before.complete {
                 let text = format!("the data are gone: there was {before}, the disk is empty now");
                 self.out.note(Reason::story("emptied", text));

@@ -169,10 +169,12 @@ impl Election {
     }
 
     pub(super) fn on_store(&mut self, request: RequestId, outcome: StoreOutcome, now: Tick) {
-        self.store.heard(
-            !matches!(outcome, StoreOutcome::Unavailable(_) | StoreOutcome::Unanswered),
-            now,
-        );
+        let answered = !matches!(outcome, StoreOutcome::Unavailable(_) | StoreOutcome::Unanswered);
+        self.store.heard(answered, now);
+        if !answered {
+            // Whether it answers again is known soon, also where nothing else is asked of it.
+            self.store.read_at = self.store.read_at.min(now + self.settings.timing.renew);
+        }
         match self.store.reading {
             Some((reading, sent)) if reading == request => {
                 self.store.reading = None;

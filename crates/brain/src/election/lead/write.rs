@@ -35,6 +35,11 @@ pub(crate) struct HolderCas {
 }
 
 impl super::Leading {
+    /// Whether a change of the electorate is on its way, or waits for the disk.
+    pub(in crate::election) fn changes_electorate(&self) -> bool {
+        self.cas.as_ref().is_some_and(|cas| cas.kind == CasKind::Electorate)
+    }
+
     /// What waits for the disk is not sent any more.
     pub(in crate::election) fn drop_unsent(&mut self) {
         if let Some(cas) = self.cas.take_if(|cas| cas.sent.is_none()) {
