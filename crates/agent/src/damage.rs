@@ -32,6 +32,9 @@ const ASIDE: &str = "aside-";
 /// An append-only file that was switched off after a clean stop: the snapshot had all of it.
 const SWITCHED_OFF: &str = "switched-off-";
 
+/// The same, of a member that has data again.
+const ONCE_UNREADABLE: &str = "once-unreadable-";
+
 /// What no engine could read: moved out of its way. A person may be able to.
 const UNREADABLE: &str = "unreadable-";
 
@@ -190,10 +193,17 @@ pub(crate) fn holds_unread(data: &Path) -> bool {
     !numbered(&crate::state::directory(data), UNREADABLE).is_empty()
 }
 
-/// This member is whole again: of what nobody could read the oldest stays, as it is from before the
-/// trouble began, and so does the newest.
-pub(crate) fn forget_unread_surplus(data: &Path) {
-    forget_surplus(numbered(&crate::state::directory(data), UNREADABLE), 1);
+/// This member is whole again: what nobody could read is kept for a person, and keeps nobody from
+/// anything. The oldest stays, as it is from before the trouble began, and so does the newest.
+pub(crate) fn settle_unread(data: &Path) {
+    let home = crate::state::directory(data);
+    let last = numbered(&home, ONCE_UNREADABLE).last().map_or(0, |(number, _)| *number);
+    for ((_, path), number) in numbered(&home, UNREADABLE).into_iter().zip(last + 1..) {
+        if let Err(error) = fs::rename(&path, home.join(format!("{ONCE_UNREADABLE}{number}"))) {
+            tracing::warn!(path = %path.display(), %error, "cannot rename a copy of data files");
+        }
+    }
+    forget_surplus(numbered(&home, ONCE_UNREADABLE), 1);
 }
 
 /// Keeps a second name of the engine's files, so that they stay when it replaces them. Takes no
@@ -242,7 +252,12 @@ fn keep(
     let last = numbered(&home, prefix).last().map_or(0, |(number, _)| *number);
     let to = home.join(format!("{prefix}{}", last + 1));
     match way {
-        Way::Move => each(data, &found, &to, |from, to| fs::rename(from, to))?,
+        Way::Move => {
+            each(data, &found, &to, |from, to| fs::rename(from, to)).inspect_err(|_| {
+                // With nothing in it, it says that something is kept.
+                let _ = fs::remove_dir(&to);
+            })?;
+        }
         Way::Link => link_whole(data, &found, &to)?,
     }
     if prefix != UNREADABLE {
@@ -473,9 +488,14 @@ mod tests {
         }
         // Each of them may be the only copy that there is, until this member is whole.
         assert!(moved.iter().all(|path| path.join("dump.rdb").is_file()));
-        forget_unread_surplus(data);
-        let there: Vec<bool> = moved.iter().map(|path| path.join("dump.rdb").is_file()).collect();
-        assert_eq!(there, [true, false, false, true]);
+        settle_unread(data);
+        assert!(!holds_unread(data));
+        let there = |round: usize| {
+            let once = crate::state::directory(data).join(format!("once-unreadable-{}", round + 1));
+            std::fs::read_to_string(once.join("dump.rdb"))
+                .is_ok_and(|text| text == format!("damaged {round}"))
+        };
+        assert_eq!([0, 1, 2, 3].map(there), [true, false, false, true]);
         // Asked again for the same files: nothing more is kept, and nothing goes.
         let newest = link_aside(data).unwrap().unwrap();
         assert_eq!(fs::read_to_string(newest.join("dump.rdb")).unwrap(), "replaced 3");

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brain::{DataFiles, EngineNews};
 use client::{Credentials, Endpoint};
@@ -27,8 +27,8 @@ use crate::{AgentError, clean_stop, damage, memory, state};
 /// already waited for those that matter.
 const SHUTDOWN_TIMEOUT_S: u32 = 2;
 
-/// After so many looks, one every H, a member that has data is whole.
-const WHOLE_FOR: u64 = 8;
+/// A member that has had data for so long has put on disk what they are worth.
+const WHOLE_FOR: Duration = Duration::from_secs(4);
 
 /// What is known of one process from its start on.
 #[derive(Debug)]
@@ -41,8 +41,10 @@ pub(super) struct RunFacts {
     pub(super) aof_pending: bool,
     /// Why the append-only file could not be switched on.
     pub(super) aof_refused: Option<String>,
-    /// How many looks have found it whole.
-    pub(super) whole: u64,
+    /// Since when looks find it whole.
+    pub(super) whole_since: Option<Instant>,
+    /// What stood aside is no more than kept.
+    pub(super) settled: bool,
     /// Until its append-only file is written anew, the snapshot is the newest copy on the disk.
     pub(super) snapshot_leads: bool,
 }
@@ -224,7 +226,8 @@ impl<P: Platform> EnginePort<P> {
             oom_kills: oom_kills(),
             aof_pending: from_snapshot,
             aof_refused: None,
-            whole: 0,
+            whole_since: None,
+            settled: false,
             snapshot_leads: from_snapshot,
         });
         Ok(())
@@ -339,12 +342,13 @@ impl<P: Platform> EnginePort<P> {
     /// they are worth: not all of it is kept.
     pub(super) fn is_whole(&mut self) {
         let Some(facts) = self.facts.as_mut() else { return };
-        facts.whole += 1;
-        if facts.whole == WHOLE_FOR {
+        let since = *facts.whole_since.get_or_insert_with(Instant::now);
+        if !facts.settled && since.elapsed() >= WHOLE_FOR {
+            facts.settled = true;
             let data = self.parts.config.data.clone();
             tokio::task::spawn_blocking(move || {
                 damage::forget_older_snapshot(&data);
-                damage::forget_unread_surplus(&data);
+                damage::settle_unread(&data);
             });
         }
     }

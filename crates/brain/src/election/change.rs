@@ -72,8 +72,12 @@ impl Election {
         if self.stopping.is_some() || leading.authority.is_joint() || leading.cas.is_some() {
             return;
         }
-        // Nobody is shut out for what could not be written.
-        let kind = if self.store.failing_since.is_some() || self.is_unable(now) {
+        // Nobody is shut out for what is not to stand, nor for what could not be written.
+        let begun_in_vain = now < leading.changes_after;
+        if let Some(leading) = &mut self.leading {
+            leading.expelled.clear();
+        }
+        let kind = if begun_in_vain || self.store.failing_since.is_some() || self.is_unable(now) {
             None
         } else {
             self.who_leaves(now).or_else(|| self.who_joins(now)).or_else(|| self.other_rule())

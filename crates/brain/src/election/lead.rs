@@ -63,6 +63,8 @@ pub(crate) struct Leading {
     pub(crate) change: Option<Change>,
     pub(crate) handover: Option<Handover>,
     pub(crate) expelled: Vec<MemberName>,
+    /// The store has refused to write a change of the electorate: none before this.
+    pub(crate) changes_after: Tick,
     /// The first heartbeat that named this lead's stream.
     named: Option<u64>,
     /// Who has acknowledged that one or a later one: they know the stream, and their disks know
@@ -214,6 +216,7 @@ impl Election {
             change: None,
             handover: None,
             expelled: Vec::new(),
+            changes_after: now,
             named: None,
             acknowledged: BTreeSet::new(),
             let_in: BTreeSet::new(),
@@ -284,12 +287,14 @@ impl Election {
             return self.wake_by(again);
         }
         let away = self.store.failing_since.is_some();
-        if let Some(to) = self.successor_with_room().filter(|_| !away).map(|b| b.who.id.name) {
+        let room = self.successor_with_room().map(|best| best.who.id.name);
+        if let (Some(to), false) = (&room, away) {
             self.relief_after = now + Self::RELIEF_AGAIN;
-            return self.begin_handover(Some(&to), None, what, now);
+            self.alarm = None;
+            return self.begin_handover(Some(to), None, what, now);
         }
         // Who has just been promoted has nobody yet: it looks again at every heartbeat.
-        let but = if away { Self::NO_STORE } else { "no member with room can take over" };
+        let but = room.map_or("no member with room can take over", |_| Self::NO_STORE);
         let text = format!("{}: {what}, and {but}", self.id.name);
         if self.alarm.as_ref() != Some(&text) {
             self.out.note(Reason::story("no-room", text.clone()));

@@ -128,9 +128,13 @@ impl Election {
         if missing && keeps && !may {
             // A renewal would write the lost record as it was: only a higher epoch may, and only
             // with authority at this moment (failover.md 2.4; protocol-traces H5).
-            let kind = cas.kind.clone();
-            leading.cas = None;
-            return self.cas_failed(&kind, "the record is missing or older than this epoch", now);
+            let Some(cas) = leading.cas.take() else { return };
+            leading.was_not_carried_out(&cas);
+            return self.cas_failed(
+                &cas.kind,
+                "the record is missing or older than this epoch",
+                now,
+            );
         }
         let request = self.out.request();
         cas.sent = Some((request, now));
@@ -184,6 +188,9 @@ impl Election {
                 // Certainly not carried out: what was to be given away is this member's still, and
                 // who was to leave comes back in.
                 leading.was_not_carried_out(&cas);
+                if matches!(cas.kind, CasKind::Electorate) {
+                    leading.changes_after = now + self.settings.timing.lease;
+                }
                 if matches!(cas.kind, CasKind::Give) {
                     leading.gave = false;
                 }
