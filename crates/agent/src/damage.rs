@@ -190,15 +190,20 @@ pub(crate) fn forget_older_snapshot(data: &Path) {
 
 /// Whether anything stands aside that no engine has read.
 pub(crate) fn holds_unread(data: &Path) -> bool {
-    !numbered(&crate::state::directory(data), UNREADABLE).is_empty()
+    !unread(data).is_empty()
+}
+
+/// What stands aside that no engine has read, by its numbers.
+pub(crate) fn unread(data: &Path) -> Vec<(u64, PathBuf)> {
+    numbered(&crate::state::directory(data), UNREADABLE)
 }
 
 /// This member is whole again: what nobody could read is kept for a person, and keeps nobody from
 /// anything. The oldest stays, as it is from before the trouble began, and so does the newest.
-pub(crate) fn settle_unread(data: &Path) {
+pub(crate) fn settle_unread(data: &Path, unread: Vec<(u64, PathBuf)>) {
     let home = crate::state::directory(data);
     let last = numbered(&home, ONCE_UNREADABLE).last().map_or(0, |(number, _)| *number);
-    for ((_, path), number) in numbered(&home, UNREADABLE).into_iter().zip(last + 1..) {
+    for ((_, path), number) in unread.into_iter().zip(last + 1..) {
         if let Err(error) = fs::rename(&path, home.join(format!("{ONCE_UNREADABLE}{number}"))) {
             tracing::warn!(path = %path.display(), %error, "cannot rename a copy of data files");
         }
@@ -488,7 +493,7 @@ mod tests {
         }
         // Each of them may be the only copy that there is, until this member is whole.
         assert!(moved.iter().all(|path| path.join("dump.rdb").is_file()));
-        settle_unread(data);
+        settle_unread(data, unread(data));
         assert!(!holds_unread(data));
         let there = |round: usize| {
             let once = crate::state::directory(data).join(format!("once-unreadable-{}", round + 1));

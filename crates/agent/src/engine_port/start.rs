@@ -346,10 +346,10 @@ impl<P: Platform> EnginePort<P> {
         if !facts.settled && since.elapsed() >= WHOLE_FOR {
             facts.settled = true;
             let data = self.parts.config.data.clone();
-            tokio::task::spawn_blocking(move || {
-                damage::forget_older_snapshot(&data);
-                damage::settle_unread(&data);
-            });
+            // What is moved aside from now on is another matter.
+            damage::forget_older_snapshot(&data);
+            let unread = damage::unread(&data);
+            tokio::task::spawn_blocking(move || damage::settle_unread(&data, unread));
         }
     }
 

@@ -91,6 +91,12 @@ impl Authority {
         self.under = vec![electorate];
     }
 
+    /// One sent at `sent` has succeeded, and a change of the electorate that was sent since may yet
+    /// stand: both count as before.
+    pub(crate) fn lease_renewed(&mut self, sent: Tick) {
+        self.lease_sent = self.lease_sent.max(Some(sent));
+    }
+
     /// A compare-and-swap that changes the electorate is being sent: from now on both count.
     /// Returns whether this one did not count yet.
     pub fn also_under(&mut self, electorate: Electorate) -> bool {

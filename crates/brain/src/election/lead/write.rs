@@ -130,11 +130,10 @@ impl Election {
             // with authority at this moment (failover.md 2.4; protocol-traces H5).
             let Some(cas) = leading.cas.take() else { return };
             leading.was_not_carried_out(&cas);
-            return self.cas_failed(
-                &cas.kind,
-                "the record is missing or older than this epoch",
-                now,
-            );
+            leading.changes_after = now + self.settings.timing.lease;
+            self.cas_failed(&cas.kind, "the record is missing or older than this epoch", now);
+            // Only a read that finds it so has it written again.
+            return self.read_now(now, "missing");
         }
         let request = self.out.request();
         cas.sent = Some((request, now));
@@ -234,7 +233,16 @@ impl Election {
         }
         let renew = self.settings.timing.renew;
         let Some(leading) = &mut self.leading else { return };
-        leading.authority.renewed(sent, record.electorate.clone());
+        // A success counts once: read back again it would prove nothing (protocol-traces H1). What
+        // was sent since may still turn out done.
+        let counted = leading.own.iter().position(|(own, ..)| *own == record.renewal);
+        leading.own.drain(..counted.map_or(0, |at| at + 1));
+        let open = leading.own.iter().any(|(.., kind)| *kind == CasKind::Electorate);
+        if open {
+            leading.authority.lease_renewed(sent);
+        } else {
+            leading.authority.renewed(sent, record.electorate.clone());
+        }
         leading.epoch = record.epoch;
         leading.electorate = record.electorate.clone();
         leading.base = record.clone();
@@ -244,10 +252,6 @@ impl Election {
         leading.next_renew = now + renew;
         self.memory.electorate = Some((record.epoch, record.electorate.clone()));
         self.dirty = true;
-        // A success counts once: read back again it would prove nothing (protocol-traces H1). What
-        // was sent since may still turn out done.
-        let counted = leading.own.iter().position(|(own, ..)| *own == record.renewal);
-        leading.own.drain(..counted.map_or(0, |at| at + 1));
         let overruled = leading.gave && matches!(kind, CasKind::Bump);
         if matches!(kind, CasKind::Electorate | CasKind::Bump) {
             leading.next_beat = now;
@@ -256,7 +260,9 @@ impl Election {
             }
             self.beat(now);
         }
-        self.change_committed(now);
+        if !open {
+            self.change_committed(now);
+        }
     }
 
     /// The record was read or watched while leading: an unanswered write may turn out done, a
