@@ -146,6 +146,7 @@ const ROUGH: &[(u64, &str)] = &[
     (13_002_063, "an empty copy led while one with data, back after long, was loading"),
     (2_000_496, "as in a swarm (3000204): a person's record, seen before its answer"),
     (31_003_448, "`strict` let who answered go, in place of who was away, and did so for ever"),
+    (34_006_390, "an empty primary led again beside those whose syncs were about to end"),
 ];
 
 /// The same, in stray worlds.

@@ -111,7 +111,8 @@ impl Election {
             Some(r) if hollow && !r.ready => true,
             Some(r) if hollow && r.keys > 0 && r.stamp.is_above(&best.stamp) => true,
             Some(r) if hollow && self.is_doubtful_with_data(r) => true,
-            Some(r) => patient && (r.keys > 0 || (!r.ready && !r.virgin)),
+            // A sync may end with data although its upstream is gone.
+            Some(r) => patient && (r.keys > 0 || r.syncing || (!r.ready && !r.virgin)),
             None => patient && hollow,
         })
     }
