@@ -166,6 +166,10 @@ const TWINS: &[(u64, &str)] = &[
     (21_006_450, "the same, where the holder's old pod was heard by a member without a seat"),
     (4052, "the same beside a lone primary, whose record stood still for half a minute"),
     (29_000_119, "a new pod took its own name's for the last holder and began anew, empty"),
+    (
+        35_000_610,
+        "a late write of a pod that was made again was called its twin's (of the simulator)",
+    ),
 ];
 
 #[test]

@@ -14,8 +14,17 @@ const OLD: &str = "Redis server v=6.0.16 sha=00000000:0 malloc=jemalloc-5.2.1 bi
 const VALKEY: &str = "Valkey server v=8.1.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1";
 
 fn program(directory: &Path, name: &str, line: &str) {
-    let path = directory.join(name);
-    fs::write(&path, format!("#!/bin/sh\necho '{line}'\n")).unwrap();
+    script(&directory.join(name), &format!("#!/bin/sh\necho '{line}'\n"));
+}
+
+/// Another process writes it: a file that this one has open for writing is open for a moment in
+/// whatever another test starts just then, and cannot be run (ETXTBSY).
+fn script(path: &Path, text: &str) {
+    let draft = path.with_extension("text");
+    fs::write(&draft, text).unwrap();
+    let copied = std::process::Command::new("cp").arg(&draft).arg(path).status().unwrap();
+    assert!(copied.success());
+    fs::remove_file(draft).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -51,8 +60,7 @@ async fn one_that_is_too_old_is_named_unless_another_can_be_used() {
 async fn one_that_does_not_run_here_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let broken = directory.path().join("redis-server");
-    fs::write(&broken, "#!/bin/sh\necho 'no libc.so.9' >&2\nexit 127\n").unwrap();
-    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).unwrap();
+    script(&broken, "#!/bin/sh\necho 'no libc.so.9' >&2\nexit 127\n");
     let error = find(&Wanted::Any, Some(path(directory.path()))).await.unwrap_err();
     assert!(matches!(error, EngineError::Fails { .. }), "{error}");
     assert!(error.to_string().contains("no libc.so.9"), "{error}");

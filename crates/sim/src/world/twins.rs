@@ -93,9 +93,9 @@ impl World {
         Some(self.other_end(m, named))
     }
 
-    /// Who this is, pod and all; else who has its name.
+    /// Who this is, or was in an earlier pod of its; else who has its name.
     pub(super) fn place_of(&self, id: &MemberId) -> Option<usize> {
-        let is = |m: &usize| self.names[*m] == id.name && self.identity(*m).pod == id.pod;
+        let is = |m: &usize| self.names[*m] == id.name && id.pod.starts_with(&format!("pod{m}-"));
         (0..self.members.len()).find(is).or_else(|| self.index(&id.name))
     }
 
